@@ -1,0 +1,45 @@
+"""socialai: the shared package of a course on large models in social media platforms."""
+
+import logging
+import os
+import random
+import warnings
+
+__version__ = "0.1.0"
+
+# Set before transformers or tokenizers are imported: they read these once.
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+
+
+def quiet() -> None:
+    """Silence notes that drift between library versions: loading bars, font caches, deprecations."""
+    warnings.filterwarnings("ignore")
+    for name in ("matplotlib", "matplotlib.font_manager", "transformers", "jieba", "papermill", "fontTools"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+
+
+def start(notebook: str, seed: int = 0, threads: int = 1) -> None:
+    """Begin a lesson: fix seeds and threads, be quiet, set the figure style, open the run's output folder.
+
+    One thread per kernel is fixed so that results don't depend on how many notebooks run beside it.
+    """
+    import numpy as np
+    import torch
+
+    from socialai import figures, paths, results
+
+    quiet()
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    torch.set_num_threads(threads)
+    folder = paths.output_folder(notebook)
+    figures.start(notebook, folder)
+    results.start(notebook, folder)

@@ -1,0 +1,9 @@
+"""Errors that a user can cause, told in one clear line (the command line prints it and exits with status 2)."""
+
+
+class UserError(Exception):
+    """Something the user can mend: a wrong name, a bad file, a missing column."""
+
+
+class DataUnavailable(UserError):
+    """Data or weights that can't be reached now: says what, from where, and how to provide it."""
