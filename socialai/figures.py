@@ -70,7 +70,7 @@ def chinese_font() -> list[str]:
         return found
     from socialai import data
 
-    path = data.fetch("noto_cjk")
+    path = data.fetch_member("noto_cjk", "mplfonts/fonts/NotoSansCJKsc-Regular.otf")
     font_manager.fontManager.addfont(path)
     return [font_manager.FontProperties(fname=path).get_name()]
 

@@ -1,0 +1,42 @@
+"""De-duplicate before splitting, and splits that never share a text."""
+
+import re
+import unicodedata
+
+import pandas as pd
+from sklearn.model_selection import train_test_split
+
+from socialai.errors import UserError
+
+
+def normalise(text: str) -> str:
+    """The form in which two texts count as the same: NFKC, lower case, runs of white space to one space."""
+    return re.sub(r"\s+", " ", unicodedata.normalize("NFKC", text)).strip().lower()
+
+
+def deduplicate(frame: pd.DataFrame, text: str = "text", label: str | None = "label") -> pd.DataFrame:
+    """The frame with one row for each distinct text; texts that carry contradicting labels are dropped altogether."""
+    key = frame[text].map(normalise)
+    if label is not None:
+        contradicted = frame.groupby(key)[label].nunique() > 1
+        keep = ~key.isin(contradicted.index[contradicted])
+        frame, key = frame[keep], key[keep]
+    return frame[~key.duplicated()].reset_index(drop=True)
+
+
+def split(
+    frame: pd.DataFrame, test: float | int = 0.2, validation: float | int = 0.1, seed: int = 0, label: str = "label"
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """(train, validation, test), stratified by `label`; sizes are fractions of the whole or counts.
+
+    Raises UserError when a text occurs twice (de-duplicate first) or a class has too few rows to stratify.
+    """
+    if frame["text"].map(normalise).duplicated().any():
+        raise UserError("a text occurs more than once: call deduplicate before split, or the parts share texts")
+    count = [round(size * len(frame)) if isinstance(size, float) else size for size in (test, validation)]
+    try:
+        rest, test_part = train_test_split(frame, test_size=count[0], random_state=seed, stratify=frame[label])
+        train, val = train_test_split(rest, test_size=count[1], random_state=seed, stratify=rest[label])
+    except ValueError as error:
+        raise UserError(f"can't split {len(frame)} rows into train, {count[1]} and {count[0]}: {error}") from None
+    return tuple(part.reset_index(drop=True) for part in (train, val, test_part))
