@@ -12,6 +12,16 @@ help:  ## list the targets
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
+course: .venv/.installed  ## run every notebook on this machine and write a report
+	$(BIN)/socialai models prepare
+	$(BIN)/socialai course -j 2
+
+update: .venv/.installed  ## maintainers: run at defaults, write outputs, figures, results and README back
+	$(BIN)/socialai course -j 2 --update
+
+lab: .venv/.installed  ## open JupyterLab on the notebooks
+	$(BIN)/socialai lab
+
 test: .venv/.installed  ## lint, unit tests, notebooks through nbval, figure check, results check
 	$(BIN)/python -m socialai.checks
 
@@ -20,4 +30,4 @@ lock:  ## renew requirements.lock from pyproject.toml in a fresh environment
 	build/lock/bin/pip install --quiet torch==2.13.0 -e .[dev]
 	build/lock/bin/pip list --format=freeze --exclude socialai --exclude pip --exclude setuptools > requirements.lock
 
-.PHONY: help test lock
+.PHONY: help course update lab test lock

@@ -81,11 +81,71 @@ def run(
 def course(
     j: Annotated[int, typer.Option("-j", help="notebooks at a time")] = 1,
     force: Annotated[bool, typer.Option(help="run even what is unchanged")] = False,
+    update: Annotated[bool, typer.Option(help="write outputs, figures, results and README back")] = False,
 ) -> None:
-    """Run every notebook at its defaults. Example: socialai course -j 2"""
-    from socialai import experiments, paths
+    """Run every notebook at its defaults and write the report. Example: socialai course -j 2"""
+    from socialai import experiments, paths, report
 
-    finish(experiments.build([experiments.make_run(n.stem) for n in sorted(paths.NOTEBOOKS.glob("*.ipynb"))], j, force))
+    runs = [experiments.make_run(n.stem) for n in sorted(paths.NOTEBOOKS.glob("*.ipynb"))]
+    outcomes = experiments.build(runs, j, force)
+    if update and all(outcome.status in ("passed", "unchanged") for outcome in outcomes):
+        report.publish(outcomes)
+    page = report.write_course(outcomes)
+    finish(outcomes)
+    console.print(f"report: {page}", soft_wrap=True)
+
+
+@app.command("report")
+def report_command(
+    check: Annotated[bool, typer.Option("--check", help="compare with the runs of make test")] = False,
+) -> None:
+    """Show mean, spread and count of what the runs recorded. Example: socialai report"""
+    from socialai import checks, report, results
+
+    if check:
+        tell(results.differences(checks.RUNS) + checks.readme_differences())
+        return
+    runs = report.collect()
+    if runs.empty:
+        raise UserError("there are no finished runs yet; socialai course makes them")
+    spread = runs.groupby(["notebook", "result"])["value"].agg(["mean", "std", "count"]).reset_index()
+    table = Table(*spread.columns)
+    for row in spread.itertuples(index=False):
+        table.add_row(row[0], row[1], results.number(row[2]), f"{row[3]:.3g}", str(row[4]))
+    console.print(table)
+
+
+@app.command("figures")
+def figures_command(
+    check: Annotated[bool, typer.Option("--check", help="compare with the runs of make test")] = False,
+) -> None:
+    """List the committed figures, or compare their data with a run. Example: socialai figures --check"""
+    from socialai import checks, figures, paths
+
+    if check:
+        tell(figures.differences(checks.RUNS))
+        return
+    for name, entry in figures.read_manifest(paths.FIGURES).items():
+        console.print(f"{name}: figures/{entry['picture']}, drawn by {entry['notebook']}")
+
+
+@app.command()
+def lab() -> None:
+    """Open JupyterLab on the notebooks. Example: socialai lab"""
+    import subprocess
+
+    from socialai import paths
+
+    raise SystemExit(subprocess.call([sys.executable, "-m", "jupyterlab", str(paths.NOTEBOOKS)]))
+
+
+def tell(differences: list[str]) -> None:
+    """Print what differs; exit status 1 when something does."""
+    for line in differences:
+        console.print(line, soft_wrap=True)
+    if differences:
+        raise SystemExit(1)
+    console.print("nothing differs")
 
 
 def finish(outcomes) -> None:

@@ -178,8 +178,7 @@ def make_task(run: Run):
     def task_run(
         state: Annotated[str, pytask.PythonNode(value=checksums + json.dumps(run.parameters), hash=True)],
         notebook: Path = run.notebook,
-        package: list[Path] = sources,  # noqa: B006 - pytask reads dependencies from defaults
-        files: list[Path] = own,  # noqa: B006
+        files: list[Path] = sources + own,  # noqa: B008 - pytask reads dependencies from defaults
         finished: Annotated[Path, pytask.Product] = run.folder / "run.json",
         executed: Annotated[Path, pytask.Product] = run.folder / "notebook.ipynb",
         recorded: Annotated[Path, pytask.Product] = run.folder / "metrics.json",
