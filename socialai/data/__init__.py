@@ -1,7 +1,8 @@
 """Real data without a hub: a registry of archives and URLs, verified before they are opened, cached as Parquet."""
 
+from socialai.data.fetching import fetch, fetch_member, fetch_members, unavailable, verify
 from socialai.data.loaders import load
-from socialai.data.registry import Entry, entries, fetch, fetch_member, unavailable, verify
+from socialai.data.registry import Entry, entries
 from socialai.data.splits import deduplicate, normalise, split
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "entries",
     "fetch",
     "fetch_member",
+    "fetch_members",
     "load",
     "normalise",
     "split",

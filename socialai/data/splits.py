@@ -15,7 +15,12 @@ def normalise(text: str) -> str:
 
 
 def deduplicate(frame: pd.DataFrame, text: str = "text", label: str | None = "label") -> pd.DataFrame:
-    """The frame with one row for each distinct text; texts that carry contradicting labels are dropped altogether."""
+    """The frame with one row for each distinct text; texts that carry contradicting labels are dropped altogether.
+
+    Raises UserError that names the rows where a text is missing.
+    """
+    if missing := frame.index[frame[text].isna()].tolist():
+        raise UserError(f"{len(missing)} rows have no {text}, the first in row {missing[0]}: drop them before")
     key = frame[text].map(normalise)
     if label is not None:
         contradicted = frame.groupby(key)[label].nunique() > 1
