@@ -7,27 +7,31 @@ help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1|/' | awk -F'|' '{printf "make %-8s %s\n", $$1, $$2}'
 
 .venv/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11 to 3.13 is needed: make PYTHON=python3.12 ...")'
+	@echo "installing requirements.lock into .venv (the first time takes minutes)"
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
 course: .venv/.installed  ## run every notebook on this machine and write a report
-	$(BIN)/socialai models prepare
-	$(BIN)/socialai course -j 2
-
-update: .venv/.installed  ## maintainers: run at defaults, write outputs, figures, results and README back
-	$(BIN)/socialai course -j 2 --update
-
-lab: .venv/.installed  ## open JupyterLab on the notebooks
-	$(BIN)/socialai lab
+	@$(BIN)/socialai course -j 2
 
 test: .venv/.installed  ## lint, unit tests, notebooks through nbval, figure check, results check
-	$(BIN)/python -m socialai.checks
+	@$(BIN)/python -m socialai.checks
 
-lock:  ## renew requirements.lock from pyproject.toml in a fresh environment
+update: .venv/.installed  ## maintainers: run again at defaults, write outputs, figures, results and README back
+	@$(BIN)/socialai course -j 2 --force --update
+
+lab: .venv/.installed  ## open JupyterLab on the notebooks
+	@$(BIN)/socialai lab
+
+lock:  ## maintainers: renew requirements.lock from pyproject.toml in a fresh environment
 	rm -rf build/lock && $(PYTHON) -m venv build/lock
-	build/lock/bin/pip install --quiet torch==2.13.0 -e .[dev]
-	build/lock/bin/pip list --format=freeze --exclude socialai --exclude pip --exclude setuptools > requirements.lock
+	build/lock/bin/python -m pip install --quiet --disable-pip-version-check -e .[dev]
+	# Not the parts that pip adds to torch on machines with a GPU, nor the name of torch's build for one without.
+	build/lock/bin/python -m pip list --format=freeze --exclude-editable --exclude pip --exclude setuptools \
+	  | grep -vE '^(nvidia|cuda|triton)' | sed -E 's/\+[a-z0-9.]+$$//' > requirements.lock
+	rm -rf build/lock
 
-.PHONY: help course update lab test lock
+.PHONY: help course test update lab lock

@@ -7,7 +7,10 @@ import warnings
 
 __version__ = "0.1.0"
 
-# Set before transformers or tokenizers are imported: they read these once.
+# Set before torch, transformers or tokenizers are imported: they read these once.
+# A thread that waits for work spins for a moment, then sleeps: for ever spinning, it slows a shared machine to a crawl.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "100000")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")

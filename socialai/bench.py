@@ -16,6 +16,7 @@ from transformers import (
     AutoTokenizer,
     BertForSequenceClassification,
     DataCollatorWithPadding,
+    PrinterCallback,
     Trainer,
     TrainerCallback,
     TrainingArguments,
@@ -84,7 +85,9 @@ def hf_trainer(texts: list[str], labels: np.ndarray, device: torch.device, bf16:
             disable_tqdm=True,
         )
         collator = DataCollatorWithPadding(tokenizer)
-        Trainer(model, options, data_collator=collator, train_dataset=items, callbacks=[clock]).train()
+        trainer = Trainer(model, options, data_collator=collator, train_dataset=items, callbacks=[clock])
+        trainer.remove_callback(PrinterCallback)
+        trainer.train()
     return len(texts) / clock.seconds
 
 

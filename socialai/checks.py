@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
-from socialai import figures, paths, results
+from socialai import figures, paths, publish, results, sweeps
 
 RUNS = paths.BUILD / "test" / "runs"
 
@@ -19,14 +19,15 @@ def run_tool(name: str, *command: str) -> tuple[int, int]:
     return int(not failed), int(failed)
 
 
-def run_pytest(name: str, *options: str) -> tuple[int, int]:
-    """Run pytest; (passed, failed) counted from its own report. A run without a report counts as one failure."""
+def run_pytest(name: str, files: list[Path], *options: str) -> tuple[int, int]:
+    """Run pytest over files, two at a time; (passed, failed) of its own report. Without report that is one failure."""
     print(f"== {name}", flush=True)
     report = paths.BUILD / "test" / f"{name.replace(' ', '_')}.xml"
     report.unlink(missing_ok=True)
     env = os.environ | {"SOCIALAI_RUNS_DIR": str(RUNS), "OMP_NUM_THREADS": "1"}
+    two = ["-n", "2", "--dist", "loadscope"] if len(files) > 1 else []
     code = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadscope", f"--junitxml={report}", *options],
+        [sys.executable, "-m", "pytest", "-q", *two, f"--junitxml={report}", *options, *map(str, files)],
         cwd=paths.ROOT,
         env=env,
     ).returncode
@@ -47,27 +48,29 @@ def report_differences(name: str, differences: list[str]) -> tuple[int, int]:
     return int(not differences), int(bool(differences))
 
 
-def readme_differences(readme: Path | None = None) -> list[str]:
-    """What README.md says differently from the committed results."""
-    text = (readme or paths.ROOT / "README.md").read_text(encoding="utf-8")
-    if results.replace_between(text, "results", results.table(results.committed())) == text:
-        return []
-    return ["README.md: the results table is not the one that figures/results.json gives"]
+def test_folders() -> dict[str, Path]:
+    """{notebook: the folder that make test's own run of it writes to}."""
+    return {notebook.stem: RUNS / notebook.stem for notebook in sorted(paths.NOTEBOOKS.glob("*.ipynb"))}
+
+
+def result_differences(folders: dict[str, Path]) -> list[str]:
+    """All that binds numbers: results against runs, what was written back against edits by hand, committed sweeps."""
+    return results.differences(folders) + publish.differences() + sweeps.differences()
 
 
 def main() -> int:
     """Run all parts; exit status 1 when one failed."""
     shutil.rmtree(paths.BUILD / "test", ignore_errors=True)
     RUNS.mkdir(parents=True)
+    notebooks = sorted(paths.NOTEBOOKS.glob("*.ipynb"))
     parts = {
         "lint": run_tool("lint", "ruff", "check", "."),
         "format": run_tool("format", "ruff", "format", "--check", "."),
-        "unit tests": run_pytest("unit tests", "tests"),
+        "unit tests": run_pytest("unit tests", sorted(paths.ROOT.glob("tests/test_*.py")), "-p", "no:nbval"),
+        "notebooks": run_pytest("notebooks", notebooks, "--nbval", "--nbval-cell-timeout=600"),
     }
-    if any(paths.NOTEBOOKS.glob("*.ipynb")):
-        parts["notebooks"] = run_pytest("notebooks", "--nbval", "--nbval-cell-timeout=600", "notebooks")
-    parts["figures"] = report_differences("figures", figures.differences(RUNS))
-    parts["results"] = report_differences("results", results.differences(RUNS) + readme_differences())
+    parts["figures"] = report_differences("figures", figures.differences(test_folders()))
+    parts["results"] = report_differences("results", result_differences(test_folders()))
     failed = [name for name, (_, failures) in parts.items() if failures]
     print(f"failed: {', '.join(failed)}" if failed else "every part passed")
     print(f"{sum(p for p, _ in parts.values())} passed, {sum(f for _, f in parts.values())} failed")

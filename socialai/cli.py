@@ -1,5 +1,6 @@
-"""The command line: thin names over the package. A user's error is one line and exit status 2."""
+"""The command line: thin names over the package. What a user can mend is one line and exit status 2."""
 
+import errno
 import sys
 from typing import Annotated
 
@@ -7,14 +8,19 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from socialai import cli_own_data
 from socialai.errors import UserError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Run, check and reproduce the course.")
-data_app = typer.Typer(no_args_is_help=True, help="Data sets of the registry.")
-models_app = typer.Typer(no_args_is_help=True, help="The default encoder.")
+data_app = typer.Typer(no_args_is_help=True, help="Data sets of the registry. Example: socialai data list")
+models_app = typer.Typer(no_args_is_help=True, help="The default encoder. Example: socialai models prepare")
 app.add_typer(data_app, name="data")
 app.add_typer(models_app, name="models")
-console = Console()
+app.add_typer(cli_own_data.app)
+console = Console(highlight=False)
+
+Workers = Annotated[int, typer.Option("-j", min=1, help="notebooks at a time, one thread each")]
+Force = Annotated[bool, typer.Option("--force", help="run even what is unchanged")]
 
 
 @data_app.command("list")
@@ -22,10 +28,10 @@ def data_list() -> None:
     """List the data sets. Example: socialai data list"""
     from socialai import data
 
-    table = Table("name", "rows", "language", "licence", "title")
-    for name, e in data.entries().items():
-        table.add_row(name, e.rows, e.language, e.licence, e.title)
-    console.print(table)
+    show(
+        ["name", "rows", "language", "licence", "title"],
+        [[name, e.rows, e.language, e.licence, e.title] for name, e in data.entries().items()],
+    )
 
 
 @data_app.command("fetch")
@@ -35,7 +41,7 @@ def data_fetch(names: Annotated[list[str] | None, typer.Argument(help="names; al
 
     for name in names or data.entries():
         data.fetch(name)
-        console.print(f"{name}: here and verified")
+        say(f"{name}: here and verified")
 
 
 @data_app.command("verify")
@@ -46,7 +52,7 @@ def data_verify(
     from socialai import data
 
     for name in names or data.entries():
-        console.print(f"{name}: {data.verify(name)}")
+        say(f"{name}: {data.verify(name)}")
 
 
 @models_app.command("prepare")
@@ -56,77 +62,126 @@ def models_prepare(
     """Make the encoder's Hugging Face folder in the cache. Example: socialai models prepare"""
     from socialai import weights
 
-    console.print(str(weights.prepare(name)), soft_wrap=True)
+    say(str(weights.prepare(name)))
 
 
 @app.command()
 def run(
     notebook: Annotated[str, typer.Argument(help="name or number of a notebook")],
     p: Annotated[list[str] | None, typer.Option("-p", help="key=value, once for each parameter")] = None,
-    force: Annotated[bool, typer.Option(help="run even when nothing changed")] = False,
+    force: Force = False,
 ) -> None:
-    """Run one notebook with parameters. Example: socialai run 01_attention_math -p d_model=32"""
-    from socialai import experiments
+    """Run one notebook with parameters. Example: socialai run 01_attention_math -p seed=3 -p n_samples=500"""
+    from socialai.runs import make_run
 
     parameters = {}
     for pair in p or []:
-        if "=" not in pair:
+        key, equals, value = pair.partition("=")
+        if not equals:
             raise UserError(f"-p takes key=value, not {pair!r}")
-        key, value = pair.split("=", 1)
         parameters[key] = value
-    finish(experiments.build([experiments.make_run(notebook, parameters)], force=force))
+    one = make_run(notebook, parameters)
+    from socialai import experiments, results
+
+    outcomes = experiments.build([one], force=force, show=True)
+    finish(outcomes)
+    recorded = results.read(one.folder).items()
+    show(["result", "value", "at defaults"], [[k, results.number(r["value"]), results.band(r)] for k, r in recorded])
+    say(f"executed notebook and figures: {one.folder}")
 
 
 @app.command()
 def course(
-    j: Annotated[int, typer.Option("-j", help="notebooks at a time")] = 1,
-    force: Annotated[bool, typer.Option(help="run even what is unchanged")] = False,
-    update: Annotated[bool, typer.Option(help="write outputs, figures, results and README back")] = False,
+    j: Workers = 1,
+    force: Force = False,
+    update: Annotated[bool, typer.Option("--update", help="write outputs, figures, results and README back")] = False,
 ) -> None:
     """Run every notebook at its defaults and write the report. Example: socialai course -j 2"""
-    from socialai import experiments, paths, report
+    from socialai import experiments, paths, publish, report
+    from socialai.runs import make_run
 
-    runs = [experiments.make_run(n.stem) for n in sorted(paths.NOTEBOOKS.glob("*.ipynb"))]
-    outcomes = experiments.build(runs, j, force)
-    if update and all(outcome.status in ("passed", "unchanged") for outcome in outcomes):
-        report.publish(outcomes)
+    runs = [make_run(n.stem) for n in sorted(paths.NOTEBOOKS.glob("*.ipynb"))]
+    if not runs:
+        raise UserError(f"there are no notebooks in {paths.NOTEBOOKS}")
+    for line in experiments.prepare(runs):
+        say(line)
+    outcomes = experiments.build(runs, j, force, show=True)
     page = report.write_course(outcomes)
-    finish(outcomes)
-    console.print(f"report: {page}", soft_wrap=True)
+    whole = all(outcome.status in ("passed", "unchanged") for outcome in outcomes)
+    if update and whole:
+        publish.publish(outcomes)
+    code = finish(outcomes, stop=False)
+    if update:
+        say(
+            "written back: outputs, figures, results, README" if whole else "nothing written back: not every run passed"
+        )
+    say(f"report: {page}")
+    raise SystemExit(code or int(update and not whole))
+
+
+@app.command()
+def sweep(
+    file: Annotated[str, typer.Argument(help="YAML file, or the name of one in notebooks/experiments")],
+    j: Workers = 1,
+    force: Force = False,
+    update: Annotated[bool, typer.Option("--update", help="keep its table in figures/experiments")] = False,
+) -> None:
+    """Run a notebook over a grid of parameters. Example: socialai sweep notebooks/experiments/bert_methods.yaml -j 2"""
+    from socialai import sweeps
+
+    grid = sweeps.read(file)
+    from socialai import experiments, report, results
+
+    points = grid.points()
+    outcomes = experiments.build([run for _, run in points], j, force, show=True)
+    code = finish(outcomes, stop=False, each=False)
+    page, shown, _ = report.write_runs([grid])
+    for entry in shown:
+        if entry["name"] == grid.name:
+            say(entry["what"])
+            show(list(entry["table"].columns), entry["table"].map(report.cell).values.tolist())
+    if update and code == 0 and all(o.status in ("passed", "unchanged") for o in outcomes):
+        say(f"kept: {sweeps.keep(grid, [(point, results.read(run.folder)) for point, run in points])}")
+    elif update:
+        say("not kept: not every run passed")
+    say(f"report: {page}")
+    raise SystemExit(code)
 
 
 @app.command("report")
 def report_command(
-    check: Annotated[bool, typer.Option("--check", help="compare with the runs of make test")] = False,
+    check: Annotated[bool, typer.Option("--check", help="compare committed numbers with runs at defaults")] = False,
+    j: Workers = 1,
 ) -> None:
-    """Show mean, spread and count of what the runs recorded. Example: socialai report"""
-    from socialai import checks, report, results
+    """Mean, spread and count of what all finished runs recorded, and their sweeps. Example: socialai report --check"""
+    from socialai import checks, report
 
     if check:
-        tell(results.differences(checks.RUNS) + checks.readme_differences())
+        tell(checks.result_differences(default_runs(j)))
         return
-    runs = report.collect()
-    if runs.empty:
-        raise UserError("there are no finished runs yet; socialai course makes them")
-    spread = runs.groupby(["notebook", "result"])["value"].agg(["mean", "std", "count"]).reset_index()
-    table = Table(*spread.columns)
-    for row in spread.itertuples(index=False):
-        table.add_row(row[0], row[1], results.number(row[2]), f"{row[3]:.3g}", str(row[4]))
-    console.print(table)
+    page, shown, runs = report.write_runs()
+    for title, table in [(f"sweep {entry['name']}: {entry['what']}", entry["table"]) for entry in shown] + [
+        ("all finished runs", runs)
+    ]:
+        if table is not None:
+            say(title)
+            show(list(table.columns), table.map(report.cell).values.tolist())
+    say(f"report: {page}")
 
 
 @app.command("figures")
 def figures_command(
-    check: Annotated[bool, typer.Option("--check", help="compare with the runs of make test")] = False,
+    check: Annotated[bool, typer.Option("--check", help="compare committed data with runs at defaults")] = False,
+    j: Workers = 1,
 ) -> None:
-    """List the committed figures, or compare their data with a run. Example: socialai figures --check"""
-    from socialai import checks, figures, paths
+    """List the committed figures, or compare their data with runs. Example: socialai figures --check"""
+    from socialai import figures, paths
 
     if check:
-        tell(figures.differences(checks.RUNS))
+        tell(figures.differences(default_runs(j)))
         return
     for name, entry in figures.read_manifest(paths.FIGURES).items():
-        console.print(f"{name}: figures/{entry['picture']}, drawn by {entry['notebook']}")
+        say(f"{name}: figures/{entry['picture']}, drawn by {entry['notebook']}")
 
 
 @app.command()
@@ -139,33 +194,90 @@ def lab() -> None:
     raise SystemExit(subprocess.call([sys.executable, "-m", "jupyterlab", str(paths.NOTEBOOKS)]))
 
 
+def say(line: str) -> None:
+    """Print a line as it is, however long."""
+    console.print(line, soft_wrap=True, markup=False)
+
+
+def show(columns: list[str], rows: list[list]) -> None:
+    """Print a table."""
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*map(str, row))
+    console.print(table)
+
+
 def tell(differences: list[str]) -> None:
     """Print what differs; exit status 1 when something does."""
     for line in differences:
-        console.print(line, soft_wrap=True)
+        say(line)
     if differences:
         raise SystemExit(1)
-    console.print("nothing differs")
+    say("nothing differs")
 
 
-def finish(outcomes) -> None:
-    """Print how each run ended and where it lies; exit status 1 when one failed."""
+def default_runs(workers: int) -> dict:
+    """{notebook: folder of its run at defaults}, run now where there is none that is up to date."""
+    from socialai import experiments, paths
+    from socialai.runs import make_run
+
+    outcomes = experiments.build(
+        [make_run(n.stem) for n in sorted(paths.NOTEBOOKS.glob("*.ipynb"))], workers, show=True
+    )
+    finish(outcomes, stop=False)
+    # A folder that isn't there counts as a difference: what could not be run could not be compared.
+    done = ("passed", "unchanged")
+    return {o.run.notebook.stem: o.run.folder if o.status in done else o.run.aside / "nothing" for o in outcomes}
+
+
+def finish(outcomes: list, stop: bool = True, each: bool = True) -> int:
+    """Say how each run ended; the exit status, 1 when one failed. stop: exit with it unless it is 0."""
+    from socialai import report
+
     for outcome in outcomes:
-        where = outcome.run.aside if outcome.status == "failed" else outcome.run.folder
-        console.print(f"{outcome.run.name}: {outcome.status} {outcome.reason}".rstrip(), soft_wrap=True)
-        if outcome.status != "skipped":
-            console.print(f"  {where}", soft_wrap=True)
-    if any(outcome.status == "failed" for outcome in outcomes):
-        raise SystemExit(1)
+        name = outcome.run.name.removesuffix("/defaults")
+        if outcome.status == "failed":
+            say(f"{name}: failed: {outcome.reason}")
+            say(f"  kept: {outcome.run.aside / 'notebook.ipynb'}")
+        elif outcome.status == "skipped":
+            say(f"{name}: skipped: {outcome.reason}")
+        elif each and outcome.status == "passed":
+            say(f"{name}: passed in {report.seconds(outcome):.0f} s ({outcome.reason})")
+        elif each:
+            say(f"{name}: unchanged since its last run")
+    ended = [outcome.status for outcome in outcomes]
+    words = [f"{ended.count(word)} {word}" for word in ("passed", "unchanged", "failed", "skipped") if word in ended]
+    say(", ".join(words))
+    code = int("failed" in ended)
+    if stop and (code or "skipped" in ended):
+        raise SystemExit(code or 2)
+    return code
 
 
 def main() -> None:
-    """Entry point of the command `socialai`."""
+    """Entry point of the command `socialai`: exit status 2 with one line for what the user can mend, 130 for Ctrl-C."""
     try:
-        app()
+        code = app(standalone_mode=False)
+        if code == 130:  # what newer versions of typer make of Ctrl-C
+            raise KeyboardInterrupt
+        sys.exit(code)
+    except typer.BadParameter.__base__ as error:  # UsageError: an unknown command or option, a missing argument
+        if type(error).__name__ == "NoArgsIsHelpError":
+            error.show()
+            sys.exit(2)
+        problem = error.format_message()
     except UserError as error:
-        print(f"socialai: {error}", file=sys.stderr)
-        sys.exit(2)
+        problem = str(error)
+    except KeyboardInterrupt:
+        print("socialai: stopped; finished runs are kept, and the next one goes on from there", file=sys.stderr)
+        sys.exit(130)
+    except OSError as error:
+        known = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
+        if error.errno not in known:
+            raise
+        problem = f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror)
+    print(f"socialai: {' '.join(problem.split())}", file=sys.stderr)
+    sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -1,169 +1,110 @@
 """Run notebooks: papermill executes, pytask decides what has to be executed.
 
-A run is one notebook at one set of parameters. As a pytask task it depends on the notebook, the parameters, the modules
-of the package that the notebook imports (and those that they import) and the checksums of the data that it names; its
-product is a readable run folder, `build/runs/08_bert_finetuning/seed=3,epochs=2/`, written aside, renamed when whole.
+A run is a pytask task. It depends on its notebook, its parameters, the modules of the package that the notebook imports
+(and those that they import) and the checksums of the data that these name; its product is a readable run folder,
+`build/runs/08_bert_finetuning/seed=3,epochs=2/`, written aside and renamed when whole.
 """
 
-import ast
-import difflib
-import hashlib
+import functools
 import json
 import os
 import shutil
+import signal
+import threading
 import time
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import grimp
-import nbformat
-import papermill
+import filelock
+import loky
 import pytask
-from papermill.exceptions import PapermillExecutionError
+from pytask_parallel import ParallelBackend, WorkerType, registry
 
-from socialai import data, paths
+from socialai import paths
 from socialai.errors import DataUnavailable, UserError
+from socialai.progress import Display
 from socialai.results import write_json
+from socialai.runs import Run, cells, default_parameters, dependencies
 
 TRIES_FOR_PORTS = 3  # a kernel can lose the race for its ZMQ ports to another that starts at the same time
+LONGEST_CELL = 1800  # seconds that a cell may take at defaults; runs with parameters have no limit
 
 
-@dataclass(frozen=True)
-class Run:
-    """One notebook at one set of parameters (those that differ from its defaults)."""
+@dataclass
+class Outcome:
+    """How a run ended: passed, unchanged, failed or skipped.
 
-    notebook: Path
-    parameters: dict = field(default_factory=dict, hash=False)
+    reason: why it failed or was skipped, or what had changed so that it ran.
+    """
 
-    @property
-    def name(self) -> str:
-        """`notebook/key=value,...`, or `notebook/defaults`."""
-        values = ",".join(f"{key}={value}" for key, value in self.parameters.items()) or "defaults"
-        readable = "".join(c if c.isalnum() or c in "=,.-_+" else "_" for c in values)
-        if readable != values or len(readable) > 120:
-            readable = f"{readable[:110]}-{hashlib.sha256(values.encode()).hexdigest()[:8]}"
-        return f"{self.notebook.stem}/{readable}"
-
-    @property
-    def folder(self) -> Path:
-        """Where the finished run is kept."""
-        return paths.BUILD / "runs" / self.name
-
-    @property
-    def aside(self) -> Path:
-        """Where it is written until it is whole; a failed run's notebook stays here."""
-        return self.folder.with_name(self.folder.name + ".unfinished")
+    run: Run
+    status: str
+    reason: str = ""
 
 
-def find_notebook(name: str) -> Path:
-    """The notebook of that name (`08_bert_finetuning`, `08`, or a path); an unknown one names the nearest."""
-    known = {p.stem: p for p in sorted(paths.NOTEBOOKS.glob("*.ipynb"))}
-    stem = Path(name).stem if name.endswith(".ipynb") else name
-    matches = [path for key, path in known.items() if key == stem or key.split("_")[0] == stem]
-    if len(matches) == 1:
-        return matches[0]
-    near = difflib.get_close_matches(stem, known, n=3, cutoff=0.3) or list(known)
-    raise UserError(f"there is no notebook {name!r}; the nearest: {', '.join(near)}")
+def prepare(runs: list[Run]) -> list[str]:
+    """Fetch once what many runs share: data named by their parameters, the default encoder, the font for Chinese.
 
+    Returns a line for each that can't be had; the notebooks that need it will say so themselves.
+    """
+    from socialai import data, figures
 
-def default_parameters(notebook: Path) -> dict:
-    """{parameter: default} of the cell tagged `parameters`."""
-    for cell in nbformat.read(notebook, as_version=4).cells:
-        if "parameters" in cell.metadata.get("tags", []):
-            body = ast.parse(cell.source).body
-            return {s.targets[0].id: ast.literal_eval(s.value) for s in body if isinstance(s, ast.Assign)}
-    raise UserError(f"{notebook.name} has no cell tagged parameters")
+    wanted = {"font": figures.chinese_font}
+    for run in runs:
+        values = default_parameters(run.notebook) | run.parameters
+        wanted |= {v: functools.partial(data.fetch, v) for v in values.values() if v in list(data.entries())}
+        if any(path.name == "weights.py" for path in dependencies(run)[0]):
+            from socialai import weights
 
-
-def make_run(name: str, parameters: dict | None = None) -> Run:
-    """A run with its parameters checked: names must exist in the notebook, values must have the default's type."""
-    notebook = find_notebook(name)
-    defaults, checked = default_parameters(notebook), {}
-    for key, value in (parameters or {}).items():
-        if key not in defaults:
-            near = difflib.get_close_matches(key, defaults, n=3, cutoff=0.4) or list(defaults)
-            raise UserError(f"{notebook.stem} has no parameter {key!r}; the nearest: {', '.join(near)}")
-        checked[key] = convert(key, value, defaults[key])
-    return Run(notebook, {key: value for key, value in checked.items() if value != defaults[key]})
-
-
-def convert(key: str, value: object, default: object) -> object:
-    """A value, possibly given as text, in the type of the parameter's default; a wrong type is a UserError."""
-    wanted = type(default)
-    if isinstance(value, str) and wanted is not str:
+            wanted["encoder"] = functools.partial(weights.prepare, "default")
+    problems = []
+    for fetch in wanted.values():
         try:
-            value = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            pass
-    if wanted is float and type(value) is int:
-        value = float(value)
-    if default is not None and type(value) is not wanted:
-        raise UserError(f"parameter {key} takes {wanted.__name__} (default {default!r}), not {value!r}")
-    return value
+            fetch()
+        except DataUnavailable as error:
+            problems.append(f"not reachable: {error}")
+    return problems
 
 
-def dependencies(run: Run) -> tuple[list[Path], list[str], list[Path]]:
-    """What a run depends on beside its notebook: (sources of the package, names of data, the user's own files)."""
-    code = "\n".join(
-        line
-        for cell in nbformat.read(run.notebook, as_version=4).cells
-        if cell.cell_type == "code"
-        for line in cell.source.splitlines()
-        if not line.lstrip().startswith(("%", "!"))
-    )
-    tree = ast.parse(code)
-    imported = {"socialai"}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            imported |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            imported |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    graph = grimp.build_graph("socialai", cache_dir=None)
-    modules = imported & graph.modules
-    # Every notebook calls socialai.start, which imports these.
-    modules |= {"socialai.figures", "socialai.results"}
-    for module in set(modules):
-        modules |= graph.find_upstream_modules(module)
-    literals = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
-    literals |= {str(v) for v in run.parameters.values()}
-    entries = data.entries()
-    names = {name for name in entries if name in literals}
-    if "socialai.bert" in modules:
-        names.add("e5_small")
-    own = [Path(v) for v in run.parameters.values() if isinstance(v, str) and Path(v).is_file()]
-    return sorted(_source(m) for m in modules), sorted(names), own
-
-
-def _source(module: str) -> Path:
-    path = paths.ROOT.joinpath(*module.split("."))
-    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-
-
-def execute(run: Run, folder: Path, aside: Path, timeout: int = 3600) -> None:
+def execute(run: Run, folder: Path, aside: Path) -> None:
     """Execute one run with papermill, written to `aside` and renamed to `folder` when whole; a failure stays aside."""
+    import nbformat
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+    from papermill.execute import remove_error_markers
+
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     os.environ["SOCIALAI_RUN_DIR"] = str(aside)
     write_json(aside / "params.json", run.parameters)
-    begun = time.time()
+    begun, written = time.time(), aside / "notebook.ipynb"
     for attempt in range(1, TRIES_FOR_PORTS + 1):
         try:
             papermill.execute_notebook(
                 run.notebook,
-                aside / "notebook.ipynb",
+                written,
                 parameters=run.parameters,
                 cwd=run.notebook.parent,
                 progress_bar=False,
-                log_output=False,
-                execution_timeout=timeout,
+                execution_timeout=None if run.parameters else LONGEST_CELL,
                 kernel_name="python3",
                 language="python",
             )
             break
+        except PapermillExecutionError:
+            # papermill also objects to cells that are tagged to raise; only a cell that it stopped at is a failure.
+            book = nbformat.read(written, as_version=4)
+            if any(cell.metadata.get("papermill", {}).get("exception") for cell in book.cells):
+                raise
+            nbformat.write(remove_error_markers(book), written)
+            break
         except RuntimeError as error:
             if "Kernel died before replying" not in str(error) or attempt == TRIES_FOR_PORTS:
                 raise
+    if not (aside / "metrics.json").is_file():
+        raise RuntimeError("the notebook never called socialai.start, so nothing of it was kept")
     write_json(aside / "run.json", {"notebook": run.notebook.stem, "seconds": round(time.time() - begun, 1)})
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(aside, folder)
@@ -171,84 +112,204 @@ def execute(run: Run, folder: Path, aside: Path, timeout: int = 3600) -> None:
 
 def make_task(run: Run):
     """The pytask task of a run."""
+    from socialai.data import entries
+
     sources, names, own = dependencies(run)
-    entries, folder, aside = data.entries(), run.folder, run.aside
-    checksums = json.dumps({name: entries[name].checksum for name in names})
+    folder, aside = run.folder, run.aside
+    # Its cells without their outputs: writing outputs back doesn't make a notebook another one.
+    text = json.dumps([(cell.get("id"), cell["source"], cell["metadata"].get("tags")) for cell in cells(run.notebook)])
+    checksums = json.dumps({name: entries()[name].checksum for name in names})
 
     def task_run(
-        state: Annotated[str, pytask.PythonNode(value=checksums + json.dumps(run.parameters), hash=True)],
-        notebook: Path = run.notebook,
+        notebook: Annotated[str, pytask.PythonNode(value=text, hash=True)],
+        parameters: Annotated[str, pytask.PythonNode(value=json.dumps(run.parameters), hash=True)],
+        data: Annotated[str, pytask.PythonNode(value=checksums, hash=True)],
         files: list[Path] = sources + own,  # noqa: B008 - pytask reads dependencies from defaults
-        finished: Annotated[Path, pytask.Product] = run.folder / "run.json",
-        executed: Annotated[Path, pytask.Product] = run.folder / "notebook.ipynb",
-        recorded: Annotated[Path, pytask.Product] = run.folder / "metrics.json",
+        finished: Annotated[Path, pytask.Product] = folder / "run.json",
+        executed: Annotated[Path, pytask.Product] = folder / "notebook.ipynb",
+        recorded: Annotated[Path, pytask.Product] = folder / "metrics.json",
     ) -> None:
         execute(run, folder, aside)
 
     return pytask.task(name=run.name)(task_run)
 
 
-@dataclass
-class Outcome:
-    """How a run ended: passed, unchanged, failed or skipped; `reason` says why for the last two."""
-
-    run: Run
-    status: str
-    reason: str = ""
-
-
-def unreachable(run: Run) -> str | None:
-    """Why the data of a run can't be had, in one line; None when they can."""
-    for name in dependencies(run)[1]:
-        try:
-            data.fetch(name)
-        except DataUnavailable as error:
-            return str(error)
-    return None
+def plan(runs: list[Run]) -> dict[str, str]:
+    """{name of a run: what changed since it was last finished}, in pytask's judgement; "" when nothing did."""
+    session = _pytask(runs, explain=True)
+    found = {}
+    for report in session.execution_reports:
+        reasons = report.task.attributes["explanation"].reasons
+        if any(r.node_type == "source" and r.reason != "changed" for r in reasons):
+            found[_name(report)] = "not finished before"
+        else:
+            changed = [Path(r.node_name.split("::")[-1]).name for r in reasons]
+            found[_name(report)] = f"{', '.join(dict.fromkeys(changed))} changed" if changed else ""
+    return found
 
 
-def build(runs: list[Run], workers: int = 1, force: bool = False) -> list[Outcome]:
-    """Bring all runs up to date; one that fails doesn't stop the others, one whose data can't be had is skipped."""
-    reasons = {run.name: unreachable(run) for run in runs}
-    tasks = {run.name: make_task(run) for run in runs if reasons[run.name] is None}
-    pytask.console.quiet = True
+def build(runs: list[Run], workers: int = 1, force: bool = False, show: bool = False) -> list[Outcome]:
+    """Bring all runs up to date, in order, `workers` at a time; show: with progress.
+
+    One that fails doesn't stop the others; one that stops at data that can't be had is skipped. Ctrl-C ends the runs in
+    hand, keeps the finished ones and raises KeyboardInterrupt.
+    """
     (paths.BUILD / "runs").mkdir(parents=True, exist_ok=True)
-    session = pytask.build(
-        tasks=list(tasks.values()),
-        paths=paths.BUILD / "runs",
-        database_url=f"sqlite:///{paths.BUILD / 'runs' / 'pytask.sqlite3'}",
+    try:
+        with filelock.FileLock(paths.BUILD / "runs" / ".lock", timeout=0):
+            changes = {run.name: "forced" for run in runs} if force else plan(runs)
+            progress = Display([run for run in runs if changes[run.name]], workers, show)
+            with _stoppable() as stopped, progress:
+                session = _pytask(
+                    runs, Plugin(runs, progress), workers, force=force, parallel_backend="custom", stopped=stopped
+                )
+            for folder in (paths.BUILD / "runs").glob("*/*/"):
+                with suppress(OSError):  # not empty: a run
+                    folder.rmdir()  # pytask makes the folders of products before there are any
+            if stopped.is_set():
+                raise KeyboardInterrupt
+    except filelock.Timeout:
+        raise UserError(f"another socialai is at work in {paths.BUILD}; wait for it, or stop it") from None
+    reports = {_name(report): report for report in session.execution_reports}
+    complete = session.exit_code in (pytask.ExitCode.OK, pytask.ExitCode.FAILED) and len(reports) == len(changes)
+    outcomes = [_outcome(run, reports[run.name], changes[run.name]) for run in runs] if complete else []
+    stopped_by_disk = any("No space left on device" in o.reason for o in outcomes if o.status == "failed")
+    # A disk that is full leaves half written files, and errors that don't name it.
+    bad = not complete or any(o.status == "failed" for o in outcomes)
+    if stopped_by_disk or (bad and shutil.disk_usage(paths.BUILD).free < 2**20):
+        raise UserError(f"no space left on the disk of {paths.BUILD}; finished runs are kept, free some and run again")
+    if not complete:
+        raise RuntimeError(f"pytask could not run the tasks (exit code {session.exit_code})")
+    return outcomes
+
+
+class Plugin:
+    """What pytask tells and asks us: the order of the runs, and which one starts and ends (for the display)."""
+
+    def __init__(self, runs: list[Run], progress: Display):
+        self.order = {run.name: -number for number, run in enumerate(runs)}
+        self.progress = progress
+
+    @pytask.hookimpl(tryfirst=True)
+    def pytask_execute_build(self, session):
+        """Of the runs that are ready the first comes first; pytask's own order would differ from time to time."""
+        session.scheduler.priorities = {t.signature: self.order[t.name.split("::")[-1]] for t in session.tasks}
+
+    @pytask.hookimpl(tryfirst=True)
+    def pytask_execute_task_log_start(self, task):
+        """A run starts."""
+        self.progress.start(task.name.split("::")[-1])
+
+    @pytask.hookimpl(tryfirst=True)
+    def pytask_execute_task_log_end(self, report):
+        """A run ended."""
+        self.progress.end(_name(report), report.outcome.name.lower())
+
+
+def _pytask(runs: list[Run], plugin: Plugin | None = None, workers: int = 1, stopped=None, **options):
+    """pytask's session over the runs, its state in build/runs."""
+    root = paths.BUILD / "runs"
+    root.mkdir(parents=True, exist_ok=True)
+    (root / "pytask.toml").write_text("[tool.pytask.ini_options]\n")
+    pytask.console.quiet = True
+    manager = pytask.get_plugin_manager()
+    if plugin:
+        manager.register(plugin)
+        registry.register_parallel_backend(
+            ParallelBackend.CUSTOM, lambda n_workers: Workers(n_workers, stopped), worker_type=WorkerType.PROCESSES
+        )
+    return pytask.build(
+        tasks=[make_task(run) for run in {run.name: run for run in runs}.values()],
+        paths=root,
+        config=root / "pytask.toml",
+        database_url=f"sqlite:///{root / 'pytask.sqlite3'}",
+        pm=manager,
         n_workers=workers,
-        force=force,
         capture="no",
         verbose=0,
         show_traceback=False,
+        **options,
     )
-    reports = {report.task.name.split("::")[-1]: report for report in session.execution_reports}
-    if session.exit_code not in (pytask.ExitCode.OK, pytask.ExitCode.FAILED) or len(reports) < len(tasks):
-        raise RuntimeError(f"pytask could not run the tasks (exit code {session.exit_code})")
-    return [_outcome(run, reasons[run.name], reports.get(run.name)) for run in runs]
 
 
-def _outcome(run: Run, reason: str | None, report) -> Outcome:
-    if report is None:
-        return Outcome(run, "skipped", reason or "not run")
+class Workers(loky.ProcessPoolExecutor):
+    """Worker processes that end with this one, at once when it was stopped. Each run computes with one thread."""
+
+    def __init__(self, n_workers: int, stopped: threading.Event):
+        one = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
+        log = paths.BUILD / "runs" / "workers.log"
+        log.write_text("")
+        super().__init__(n_workers, initializer=_start_worker, initargs=(os.getpid(), str(log)), env=one)
+        self.stopped = stopped
+
+    def __exit__(self, *error):
+        self.shutdown(wait=True, kill_workers=self.stopped.is_set())
+
+
+def _start_worker(parent: int, log: str) -> None:
+    """Keep a worker quiet, and let it end when its parent was killed: it must not write beside a later process."""
+    with open(log, "a") as file:  # what kernels say of themselves belongs into no progress display
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    # Ctrl-C reaches the whole group of processes; it is the parent's to answer.
+    signal.signal(signal.SIGINT, lambda *_: None)
+
+    def watch():
+        while os.getppid() == parent:
+            time.sleep(0.2)
+        os._exit(1)
+
+    if os.name == "posix":
+        threading.Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def _stoppable():
+    """Notice SIGINT and SIGTERM: pytask swallows the KeyboardInterrupt that they raise."""
+    stopped = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stopped
+        return
+
+    def stop(*_):
+        stopped.set()
+        raise KeyboardInterrupt
+
+    kept = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopped
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+
+
+def _name(report) -> str:
+    return report.task.name.split("::")[-1]
+
+
+def _outcome(run: Run, report, change: str) -> Outcome:
     if report.outcome == pytask.TaskOutcome.SUCCESS:
-        return Outcome(run, "passed")
+        return Outcome(run, "passed", change)
     if report.outcome == pytask.TaskOutcome.SKIP_UNCHANGED:
         return Outcome(run, "unchanged")
-    return Outcome(run, "failed", explain(run, report.exc_info[1] if report.exc_info else None))
+    where, kind, last = explain(run, report.exc_info[1] if report.exc_info else None)
+    if kind == "DataUnavailable":
+        return Outcome(run, "skipped", last)
+    return Outcome(run, "failed", f"{run.notebook.stem}, {where}{kind}: {last}")
 
 
-def explain(run: Run, error: BaseException | None) -> str:
-    """Notebook, cell and the error's last line of a failed run."""
-    if isinstance(error, PapermillExecutionError):
-        last = (error.evalue.splitlines() or [""])[-1]
-        return f"{run.notebook.stem}, cell {error.exec_count}: {error.ename}: {last}"
-    kept = run.aside / "notebook.ipynb"
-    if kept.is_file():
-        for cell in nbformat.read(kept, as_version=4).cells:
-            for output in cell.get("outputs", []):
-                if output.output_type == "error" and "raises-exception" not in cell.metadata.get("tags", []):
-                    last = (output.evalue.splitlines() or [""])[-1]
-                    return f"{run.notebook.stem}, cell {cell.execution_count}: {output.ename}: {last}"
-    return f"{run.notebook.stem}: {str(error).splitlines()[-1] if str(error) else type(error).__name__}"
+def explain(run: Run, error: BaseException | None) -> tuple[str, str, str]:
+    """("cell 3: " or "", kind of the error, its last line) of a failed run, as its kept notebook tells."""
+    kind, last, where = type(error).__name__, (str(error).strip().splitlines() or [""])[-1], ""
+    with suppress(OSError, ValueError):  # no notebook yet, or half of one
+        code = [cell for cell in cells(run.aside / "notebook.ipynb") if cell["cell_type"] == "code"]
+        states = [cell["metadata"].get("papermill", {}) for cell in code]
+        begun = [number for number, state in enumerate(states, 1) if state.get("start_time")]
+        stopped = [number for number, state in enumerate(states, 1) if state.get("exception")]
+        # A kernel that died leaves no error in its cell; it is the last one that was begun.
+        if number := (stopped or (begun if kind == "DeadKernelError" else []) or [0])[-1]:
+            where = f"cell {number}: "
+            for output in code[number - 1]["outputs"]:
+                if output["output_type"] == "error":
+                    kind, last = output["ename"], (output["evalue"].strip().splitlines() or [""])[-1]
+    return where, kind, last

@@ -5,6 +5,7 @@ inline. `differences` compares the data of a run with the committed data, never 
 """
 
 import json
+import logging
 import shutil
 from pathlib import Path
 
@@ -43,6 +44,7 @@ def start(notebook: str, folder: Path | None) -> None:
 
 def style() -> None:
     """Set matplotlib up: font with Chinese, no top or right spine, readable at 800 pixels, reproducible SVG."""
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # the Chinese font has no bold: known
     mpl.rcParams.update(
         {
             "font.family": ["DejaVu Sans", *chinese_font()],
@@ -119,18 +121,15 @@ def read_manifest(folder: Path) -> dict:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
-def differences(runs: Path, committed: Path | None = None) -> list[str]:
-    """What the figures of a run (one folder a notebook under `runs`) draw differently from the committed ones."""
+def differences(runs: dict[str, Path], committed: Path | None = None) -> list[str]:
+    """What runs at defaults ({notebook: its folder}) draw differently from the committed figures."""
     committed = committed or paths.FIGURES
     then, now, found = read_manifest(committed), {}, []
-    for notebook in sorted(p.stem for p in paths.NOTEBOOKS.glob("*.ipynb")):
-        if (runs / notebook).is_dir():
-            now |= {
-                name: (runs / notebook / "figures", entry)
-                for name, entry in read_manifest(runs / notebook / "figures").items()
-            }
+    for notebook, run in sorted(runs.items()):
+        if run.is_dir():
+            now |= {name: (run / "figures", entry) for name, entry in read_manifest(run / "figures").items()}
         else:
-            found.append(f"{notebook}: there is no run to compare with under {runs.name}/")
+            found.append(f"{notebook}: there is no run to compare with")
     found += [
         f"{then[name]['notebook']}: figure {name} is committed but no longer drawn" for name in then.keys() - now.keys()
     ]
@@ -139,7 +138,7 @@ def differences(runs: Path, committed: Path | None = None) -> list[str]:
     ]
     for name in sorted(then.keys() & now.keys()):
         folder, entry = now[name]
-        if {k: v for k, v in entry.items()} != then[name]:
+        if entry != then[name]:
             found.append(f"{entry['notebook']}: the manifest's entry of figure {name} changed")
         elif not (committed / entry["picture"]).is_file():
             found.append(f"{entry['notebook']}: picture {entry['picture']} is missing")
@@ -162,5 +161,5 @@ def data_differs(then: Path, now: Path, atol: float) -> str | None:
             close = (a[column].astype(str) == b[column].astype(str)).to_numpy()
         if not close.all():
             row = int(np.flatnonzero(~close)[0])
-            return f"{column!r} in row {row + 1} is {a[column][row]!r} in the repository, {b[column][row]!r} in a run"
+            return f"{column!r} in row {row + 1} is {a[column][row]} in the repository, {b[column][row]} in a run"
     return None

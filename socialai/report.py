@@ -1,51 +1,76 @@
-"""What runs leave behind, for people: the HTML report, summary.json, and the committed outputs that `update` renews."""
+"""What runs leave behind, for people: the course's report with summary.json, and the report over all finished runs."""
 
 import base64
 import json
-import shutil
 from pathlib import Path
 
 import jinja2
-import nbformat
 import pandas as pd
 
-from socialai import figures, paths, results
-from socialai.experiments import Outcome
+from socialai import figures, paths, results, sweeps
+from socialai.errors import UserError
+from socialai.experiments import Outcome, plan
+from socialai.runs import Run, make_run
 
-PAGE = jinja2.Environment(autoescape=True).from_string("""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>socialai: course report</title>
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{{ title }}</title>
 <style>body{font:16px/1.5 sans-serif;max-width:960px;margin:2em auto;padding:0 1em}img{max-width:100%}
 table{border-collapse:collapse}td,th{border-bottom:1px solid #ccc;padding:.2em .8em;text-align:left}
-.failed{color:#a00}.skipped{color:#777}</style></head><body>
-<h1>Course report</h1>
+.failed{color:#a00}.skipped,.note{color:#666}</style></head><body>
+<h1>{{ title }}</h1>
+"""
+COURSE = """<p>{{ notebooks|selectattr("status", "eq", "passed")|list|length }} of {{ notebooks|length }} passed.</p>
 {% for n in notebooks %}<h2 class="{{ n.status }}">{{ n.notebook }}: {{ n.status }}</h2>
-<p>{{ "%.0f"|format(n.seconds) }} s {{ n.reason }}</p>
-{% if n.results %}<table><tr><th>result</th><th>value</th><th>band over seeds</th><th>published</th><th>source</th></tr>
-{% for name, r in n.results.items() %}<tr><td>{{ name }}</td><td>{{ number(r.value) }}</td>
-<td>{% if r.band %}{{ "%.3g"|format(r.band[0]) }} to {{ "%.3g"|format(r.band[1]) }}{% else %}exact{% endif %}</td>
-<td>{{ "" if r.published is none else number(r.published) }}</td><td>{{ r.source or "" }}</td></tr>{% endfor %}
-</table>{% endif %}
-{% for f in n.figures %}<p><img alt="{{ f.name }}" src="{{ f.source }}"></p>{% endfor %}
-{% endfor %}</body></html>
-""")
+<p>{{ "%.0f"|format(n.seconds) }} s. {{ n.reason }}</p>
+{% if n.results %}<table><tr><th>result</th><th>value</th><th>a rerun gives</th><th>published</th></tr>
+{% for name, r in n.results.items() %}<tr><td>{{ name }}</td><td>{{ number(r.value) }}</td><td>{{ band(r) }}</td>
+<td>{{ published(r) }}</td></tr>
+{% endfor %}</table>{% endif %}
+{% for f in n.figures %}<p><img alt="{{ f.name }}" src="{{ f.source }}"></p>
+{% endfor %}{% endfor %}</body></html>
+"""
+RUNS = """{% macro table(frame) %}<table><tr>{% for c in frame.columns %}<th>{{ c }}</th>{% endfor %}</tr>
+{% for row in frame.values.tolist() %}<tr>{% for v in row %}<td>{{ cell(v) }}</td>{% endfor %}</tr>
+{% endfor %}</table>{% endmacro %}
+{% for s in sweeps %}<h2>Sweep {{ s.name }}</h2><p>{{ s.what }}</p>
+{% if s.picture %}<p><img alt="{{ s.name }}" src="{{ s.picture }}"></p>{% endif %}
+{{ table(s.table) }}
+{% endfor %}
+{% if runs is not none %}<h2>All finished runs</h2>{{ table(runs) }}{% endif %}
+<p class="note">Spread is the sample standard deviation over the runs of a row, which differ in their seed.
+{% if old %}{{ old }} finished runs are left out: their notebook, package or data have changed since.{% endif %}</p>
+</body></html>
+"""
+templates = jinja2.Environment(autoescape=True)
 
 
 def summarise(outcomes: list[Outcome]) -> list[dict]:
     """One entry a notebook: notebook, status (passed, failed, skipped), seconds, reason, results."""
     entries = []
     for outcome in outcomes:
-        whole = outcome.run.folder / "run.json"
-        kept = outcome.status in ("passed", "unchanged") and whole.is_file()
+        kept = outcome.status in ("passed", "unchanged")
+        reason = "" if outcome.status == "passed" else outcome.reason
         entries.append(
             {
                 "notebook": outcome.run.notebook.stem,
                 "status": "passed" if kept else outcome.status,
-                "seconds": json.loads(whole.read_text())["seconds"] if kept else 0.0,
-                "reason": "unchanged since the last run" if outcome.status == "unchanged" else outcome.reason,
+                "seconds": seconds(outcome),
+                "reason": "unchanged since the last run" if outcome.status == "unchanged" else reason,
                 "results": results.read(outcome.run.folder) if kept else {},
             }
         )
     return entries
+
+
+def seconds(outcome: Outcome) -> float:
+    """How long a run took; of one that stopped, how long until then."""
+    if outcome.status in ("passed", "unchanged"):
+        return json.loads((outcome.run.folder / "run.json").read_text(encoding="utf-8"))["seconds"]
+    written = outcome.run.aside / "notebook.ipynb"
+    if not written.is_file():
+        return 0.0
+    found = json.loads(written.read_text(encoding="utf-8"))["metadata"].get("papermill", {}).get("duration")
+    return round(found or 0.0, 1)
 
 
 def write_course(outcomes: list[Outcome]) -> Path:
@@ -54,61 +79,113 @@ def write_course(outcomes: list[Outcome]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     entries = summarise(outcomes)
     results.write_json(folder / "summary.json", {"notebooks": entries})
-    shown = [e | {"figures": pictures(o.run.folder / "figures")} for e, o in zip(entries, outcomes, strict=True)]
-    (folder / "index.html").write_text(PAGE.render(notebooks=shown, number=results.number), encoding="utf-8")
+    shown = [
+        e | {"figures": pictures(o.run.folder) if e["results"] else []} for e, o in zip(entries, outcomes, strict=True)
+    ]
+    page = templates.from_string(PAGE + COURSE).render(
+        title="Course report",
+        notebooks=shown,
+        number=results.number,
+        band=results.band,
+        published=results.published,
+    )
+    (folder / "index.html").write_text(page, encoding="utf-8")
     return folder / "index.html"
 
 
-def pictures(folder: Path) -> list[dict]:
-    """Name and data URI of each figure of a run."""
-    kinds = {".svg": "image/svg+xml", ".png": "image/png"}
+def pictures(run: Path) -> list[dict]:
+    """Name and data URI of each figure of a run folder."""
+    kinds = {".svg": "svg+xml", ".png": "png"}
     return [
-        {"name": name, "source": f"data:{kinds[path.suffix]};base64,{base64.b64encode(path.read_bytes()).decode()}"}
-        for name, entry in figures.read_manifest(folder).items()
-        for path in [folder / entry["picture"]]
+        {"name": name, "source": data_uri(path.read_bytes(), kinds[path.suffix])}
+        for name, entry in figures.read_manifest(run / "figures").items()
+        for path in [run / "figures" / entry["picture"]]
     ]
 
 
-def publish(outcomes: list[Outcome]) -> None:
-    """Write what runs at defaults gave back into the repository: outputs, figures, results, README."""
-    shutil.rmtree(paths.FIGURES, ignore_errors=True)
-    paths.FIGURES.mkdir()
-    manifest, kept = {}, {}
-    for entry, outcome in zip(summarise(outcomes), outcomes, strict=True):
-        drawn = figures.read_manifest(outcome.run.folder / "figures")
-        for figure in drawn.values():
-            for file in (figure["picture"], figure["data"]):
-                shutil.copyfile(outcome.run.folder / "figures" / file, paths.FIGURES / file)
-        manifest |= drawn
-        kept[entry["notebook"]] = {"seconds": entry["seconds"], "results": entry["results"]}
-        copy_outputs(outcome.run.folder / "notebook.ipynb", outcome.run.notebook)
-    results.write_json(paths.MANIFEST, manifest)
-    results.write_json(paths.RESULTS, kept)
-    readme = paths.ROOT / "README.md"
-    text = results.replace_between(readme.read_text(encoding="utf-8"), "results", results.table(kept))
-    readme.write_text(text, encoding="utf-8")
+def data_uri(content: bytes, kind: str) -> str:
+    """An image as the address of itself, so that a page needs no other file."""
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def copy_outputs(executed: Path, notebook: Path) -> None:
-    """Copy the outputs of an executed notebook into its source; nothing of the run's own metadata comes along."""
-    source, run = nbformat.read(notebook, as_version=4), nbformat.read(executed, as_version=4)
-    ran = {cell.id: cell for cell in run.cells if cell.cell_type == "code"}
-    for count, cell in enumerate((c for c in source.cells if c.cell_type == "code"), 1):
-        cell.outputs, cell.execution_count = ran[cell.id].outputs, count
-        for output in cell.outputs:
-            if "execution_count" in output:
-                output["execution_count"] = count
-    source.metadata.pop("jupytext", None)
-    nbformat.write(source, notebook)
+def finished_runs() -> tuple[list[Run], int]:
+    """(finished runs that are up to date in pytask's judgement, number of finished ones that aren't)."""
+    runs, old = [], 0
+    for path in sorted((paths.BUILD / "runs").glob("*/*/params.json")):
+        if path.parent.name.endswith(".unfinished"):
+            continue
+        try:
+            runs.append(make_run(path.parent.parent.name, json.loads(path.read_text(encoding="utf-8"))))
+        except UserError:  # the notebook or one of its parameters is no more
+            old += 1
+    changes = plan(runs) if runs else {}
+    fresh = [run for run in runs if not changes[run.name]]
+    return fresh, old + len(runs) - len(fresh)
 
 
-def collect(folder: Path | None = None) -> pd.DataFrame:
-    """All finished runs: notebook, run, result, value; one row a recorded result."""
-    folder = folder or paths.BUILD / "runs"
-    rows = [
-        {"notebook": path.parent.parent.name, "run": path.parent.name, "result": name, "value": r["value"]}
-        for path in sorted(folder.glob("*/*/metrics.json"))
-        if not path.parent.name.endswith(".unfinished")
-        for name, r in results.read(path.parent).items()
-    ]
-    return pd.DataFrame(rows, columns=["notebook", "run", "result", "value"])
+def collect(runs: list[Run]) -> pd.DataFrame:
+    """Mean, spread, count and published value of each result over runs that differ in their seed only."""
+    rows = []
+    for run in runs:
+        other = {key: value for key, value in run.parameters.items() if key != "seed"}
+        shown = ", ".join(f"{key}={value}" for key, value in other.items()) or "defaults"
+        for name, r in results.read(run.folder).items():
+            rows.append({"notebook": run.notebook.stem, "parameters": shown, "result": name} | r)
+    frame = pd.DataFrame(rows, columns=["notebook", "parameters", "result", "value", "published"])
+    return sweeps.summary(frame, ["notebook", "parameters", "result"])
+
+
+def write_runs(extra: list[sweeps.Sweep] = ()) -> tuple[Path, list[dict], pd.DataFrame | None]:
+    """Write build/report/index.html over all finished runs, with a table and a figure for each sweep.
+
+    The sweeps are those of notebooks/experiments, those of `extra`, and those once given as `extra`. One without
+    finished runs here shows the committed ones. Returns (path, [{"name", "what", "table"}], table of all runs).
+    """
+    folder = paths.BUILD / "report"
+    (folder / "sweeps").mkdir(parents=True, exist_ok=True)
+    for sweep in extra:
+        results.write_json(
+            folder / "sweeps" / f"{sweep.name}.yaml", {k: v for k, v in vars(sweep).items() if k != "name"}
+        )
+    runs, old = finished_runs()
+    fresh = {run.name for run in runs}
+    files = [*(paths.NOTEBOOKS / "experiments").glob("*.yaml"), *(folder / "sweeps").glob("*.yaml")]
+    shown = []
+    for path in {path.stem: path for path in files}.values():
+        try:
+            sweep = sweeps.read(path)
+        except UserError:  # of a notebook that is no more
+            continue
+        if entry := sweep_entry(sweep, fresh):
+            shown.append(entry)
+    if not runs and not shown:
+        raise UserError("there are no finished runs yet; socialai course makes them")
+    table = collect(runs) if runs else None
+    page = templates.from_string(PAGE + RUNS).render(title="Report", sweeps=shown, runs=table, old=old, cell=cell)
+    (folder / "index.html").write_text(page, encoding="utf-8")
+    return folder / "index.html", shown, table
+
+
+def sweep_entry(sweep: sweeps.Sweep, fresh: set[str]) -> dict | None:
+    """Name, description, table and picture of a sweep; None when it has neither finished nor committed runs."""
+    done, of, where = sweeps.finished(sweep, fresh), len(sweep.points()), "finished here"
+    if not done:
+        done, where = sweeps.kept(sweep), "committed in figures/experiments"
+    if not done:
+        return None
+    frame = sweeps.rows(sweep, done)
+    fixed = ", ".join(f"{key}={value}" for key, value in sweep.fixed.items())
+    what = f"{sweep.notebook} over {', '.join(sweep.grid)}" + (f" with {fixed}" if fixed else "")
+    return {
+        "name": sweep.name,
+        "what": f"{what}: {len(done)} of {of} runs, {where}.",
+        "table": sweeps.summary(frame, [*sweep.axes, "result"]),
+        "picture": data_uri(sweeps.draw(sweep, frame), "svg+xml") if len(frame) else "",
+    }
+
+
+def cell(value: object) -> str:
+    """A value as a table shows it: numbers rounded, nothing for what isn't there."""
+    if value is None or value != value:
+        return ""
+    return results.number(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)

@@ -74,14 +74,14 @@ def committed() -> dict:
     return json.loads(paths.RESULTS.read_text(encoding="utf-8")) if paths.RESULTS.is_file() else {}
 
 
-def differences(runs: Path) -> list[str]:
-    """What a run of the notebooks under `runs` (one folder each) recorded differently from the committed results."""
+def differences(runs: dict[str, Path]) -> list[str]:
+    """What runs at defaults ({notebook: its folder}) recorded differently from the committed results."""
     kept, found = committed(), []
-    for notebook in sorted({p.stem for p in paths.NOTEBOOKS.glob("*.ipynb")} | set(kept)):
-        if not (runs / notebook).is_dir():
-            found.append(f"{notebook}: there is no run to compare with under {runs.name}/")
+    for notebook in sorted(runs.keys() | kept):
+        if not (folder := runs.get(notebook)) or not folder.is_dir():
+            found.append(f"{notebook}: there is no run to compare with")
             continue
-        then, now = kept.get(notebook, {}).get("results", {}), read(runs / notebook)
+        then, now = kept.get(notebook, {}).get("results", {}), read(folder)
         found += [f"{notebook}: {name} is committed but no longer recorded" for name in then.keys() - now.keys()]
         found += [f"{notebook}: {name} is recorded but not committed" for name in now.keys() - then.keys()]
         found += filter(None, (_differs(notebook, name, then[name], now[name]) for name in then.keys() & now.keys()))
@@ -99,19 +99,33 @@ def _differs(notebook: str, name: str, then: dict, now: dict) -> str | None:
 
 
 def table(entries: dict) -> str:
-    """Markdown table of results; one row a result, in the order of the notebooks."""
-    rows = [
-        "| notebook | result | value | band over seeds | published | source |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
+    """Markdown tables of results, one a notebook: value, the band that a rerun has to stay in, published value."""
+    parts = []
     for notebook, entry in sorted(entries.items()):
-        for name, r in entry["results"].items():
-            band = f"{r['band'][0]:.3g} to {r['band'][1]:.3g}" if r["band"] else "exact"
-            published = "" if r["published"] is None else f"{r['published']:,.10g}"
-            rows.append(
-                f"| {notebook[:2]} | {name} | {number(r['value'])} | {band} | {published} | {r['source'] or ''} |"
+        if not entry["results"]:
+            continue
+        parts.append(
+            f"**[{notebook}](notebooks/{notebook}.ipynb)**\n\n"
+            "| result | value | a rerun gives | published |\n| --- | --- | --- | --- |\n"
+            + "\n".join(
+                f"| {name} | {number(r['value'])} | {band(r)} | {published(r)} |"
+                for name, r in entry["results"].items()
             )
-    return "\n".join(rows)
+        )
+    return "\n\n".join(parts)
+
+
+def band(result: dict) -> str:
+    """The stated band of a result in words: "0.78 to 0.84", or "the same" for what has to reproduce."""
+    if result["band"] is None:
+        return "the same"
+    low, high = result["band"]
+    return f"{low:.3g} to {high:.3g}"
+
+
+def published(result: dict) -> str:
+    """The published value with its source, or nothing."""
+    return "" if result["published"] is None else f"{number(result['published'])} ({result['source']})"
 
 
 def number(value: float) -> str:

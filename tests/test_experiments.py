@@ -1,65 +1,75 @@
-"""One engine: what is unchanged is skipped, a failure is named and stops nothing, bad parameters are one line."""
+"""One engine: what is unchanged is skipped, what is killed goes on, a failure is named and stops nothing."""
+
+import os
+import re
+import signal
 
 import nbformat
 import pytest
+from small_course import command, copy_package, start, summary, write_notebook
 
-from socialai import data, experiments, paths
+from socialai import experiments, paths, runs
 from socialai.errors import UserError
 
-RECORDS = (
-    "from socialai import paths, results\nresults.start('01_a', paths.output_folder('01_a'))\nresults.record('x', seed)"
-)
+RECORD_SEED = "results.record('x', seed)"
 
 
 @pytest.fixture
-def course(tmp_path, monkeypatch):
-    """A repository with one notebook that records its seed and one that fails."""
+def notebooks(tmp_path, monkeypatch):
+    """The folder of notebooks of an otherwise empty repository."""
     monkeypatch.setattr(paths, "NOTEBOOKS", tmp_path / "notebooks")
     monkeypatch.setattr(paths, "BUILD", tmp_path / "build")
-    (tmp_path / "notebooks").mkdir()
-    write(tmp_path / "notebooks" / "01_a.ipynb", RECORDS)
-    write(tmp_path / "notebooks" / "02_b.ipynb", "raise ValueError('boom')")
-    return tmp_path
+    write_notebook(tmp_path / "notebooks", "01_a", RECORD_SEED)
+    return tmp_path / "notebooks"
 
 
-def write(path, code):
-    parameters = nbformat.v4.new_code_cell("seed = 0  # any integer\nrate = 0.5  # above 0\nname = 'chinese_reviews'")
-    parameters.metadata["tags"] = ["parameters"]
-    book = nbformat.v4.new_notebook(cells=[parameters, nbformat.v4.new_code_cell(code)])
-    nbformat.write(book, path)
+def build(*wanted, workers=1):
+    """(status, reason) of each run, given as (notebook, parameters)."""
+    outcomes = experiments.build([runs.make_run(n, p) for n, p in wanted], workers)
+    return [(outcome.status, outcome.reason) for outcome in outcomes]
 
 
-def statuses(*runs):
-    return [
-        outcome.reason or outcome.status for outcome in experiments.build([experiments.make_run(n, p) for n, p in runs])
-    ]
+def test_a_run_is_done_once_for_each_set_of_parameters(notebooks):
+    two = [("01_a", {}), ("01_a", {"seed": "3"})]
+    assert build(*two, workers=2) == [("passed", "not finished before")] * 2
+    assert build(*two, ("01_a", {"seed": 4})) == [("unchanged", "")] * 2 + [("passed", "not finished before")]
+    assert {p.name for p in (paths.BUILD / "runs" / "01_a").iterdir()} == {"defaults", "seed=3", "seed=4"}
 
 
-def test_only_what_changed_runs_again(course):
-    runs = [("01_a", {}), ("01_a", {"seed": "3"})]
-    assert statuses(*runs) == ["passed", "passed"]
-    assert statuses(*runs) == ["unchanged", "unchanged"]
-    assert statuses(*runs, ("01_a", {"seed": 4})) == ["unchanged", "unchanged", "passed"]
-    write(course / "notebooks" / "01_a.ipynb", RECORDS + "\n# another line")
-    assert statuses(("01_a", {})) == ["passed"]
-    assert (course / "build" / "runs" / "01_a" / "seed=3" / "metrics.json").is_file()
+def test_outputs_written_back_do_not_make_a_notebook_another_one(notebooks):
+    build(("01_a", {}))
+    book = nbformat.read(notebooks / "01_a.ipynb", as_version=4)
+    book.cells[-1].outputs = [nbformat.v4.new_output("stream", text="hello")]
+    nbformat.write(book, notebooks / "01_a.ipynb")
+    assert experiments.plan([runs.make_run("01_a")]) == {"01_a/defaults": ""}
 
 
-def test_a_failure_is_named_keeps_its_notebook_and_stops_nothing(course):
-    outcomes = experiments.build([experiments.make_run("02"), experiments.make_run("01")])
-    assert [o.status for o in outcomes] == ["failed", "passed"]
-    assert outcomes[0].reason == "02_b, cell 2: ValueError: boom"
-    assert (outcomes[0].run.aside / "notebook.ipynb").is_file()
-    assert not (outcomes[0].run.folder / "run.json").exists()
+def test_failed_and_skipped_runs_stop_nothing_and_say_why(notebooks):
+    write_notebook(notebooks, "02_b", "raise ValueError('boom\\nlast line')")
+    write_notebook(
+        notebooks,
+        "03_c",
+        "from socialai.errors import DataUnavailable\nraise DataUnavailable('cold: not here')",
+    )
+    write_notebook(notebooks, "04_d", "import os; os._exit(3)")
+    write_notebook(notebooks, "05_e", "1 / 0", RECORD_SEED, tags={0: ["raises-exception"]})
+    wanted = [(name, {}) for name in ("02", "03", "04", "05", "01")]
+    found = build(*wanted, workers=2)
+    assert [status for status, _ in found] == ["failed", "skipped", "failed", "passed", "passed"]
+    assert found[0][1] == "02_b, cell 3: ValueError: last line"
+    assert found[1][1] == "cold: not here"
+    assert found[2][1].startswith("04_d, cell 3: DeadKernelError")
+    kept = runs.make_run("02").aside / "notebook.ipynb"
+    assert "boom" in kept.read_text() and not (kept.parent.parent / "defaults").exists()
+    clean = nbformat.read(runs.make_run("05").folder / "notebook.ipynb", as_version=4)
+    assert not any("papermill-error-cell-tag" in cell.metadata.get("tags", []) for cell in clean.cells)
 
 
-def test_data_that_cannot_be_reached_skip_a_run(course, monkeypatch):
-    def fetch(name):
-        raise data.registry.DataUnavailable(f"{name}: not here")
-
-    monkeypatch.setattr(data, "fetch", fetch)
-    outcome = experiments.build([experiments.make_run("01")])[0]
-    assert (outcome.status, outcome.reason) == ("skipped", "chinese_reviews: not here")
+def test_another_build_at_the_same_time_is_refused(notebooks):
+    (paths.BUILD / "runs").mkdir(parents=True)
+    with experiments.filelock.FileLock(paths.BUILD / "runs" / ".lock"):
+        with pytest.raises(UserError, match="another socialai"):
+            build(("01_a", {}))
 
 
 @pytest.mark.parametrize(
@@ -68,16 +78,92 @@ def test_data_that_cannot_be_reached_skip_a_run(course, monkeypatch):
         ("01_aa", {}, "the nearest: 01_a"),
         ("01_a", {"sed": 1}, "no parameter 'sed'; the nearest: seed"),
         ("01_a", {"seed": "many"}, "seed takes int"),
+        ("01_a", {"seed": 1.5}, "seed takes int"),
         ("01_a", {"rate": "fast"}, "rate takes float"),
+        ("01_a", {"name": 3}, "name takes str"),
     ],
 )
-def test_bad_names_and_values_are_one_line(course, notebook, parameters, message):
+def test_bad_names_and_values_are_one_line(notebooks, notebook, parameters, message):
     with pytest.raises(UserError, match=message):
-        experiments.make_run(notebook, parameters)
+        runs.make_run(notebook, parameters)
 
 
-def test_a_run_depends_on_what_its_notebook_imports_and_names(course):
-    run = experiments.make_run("01")
-    sources, names, _ = experiments.dependencies(run)
-    assert {p.name for p in sources} >= {"results.py", "figures.py", "paths.py"}
-    assert "weights.py" not in {p.name for p in sources} and names == ["chinese_reviews"]
+@pytest.mark.parametrize(
+    ("parameters", "name"),
+    [
+        ({}, "01_a/defaults"),
+        ({"seed": 0}, "01_a/defaults"),
+        ({"rate": "1", "seed": "3"}, "01_a/seed=3,rate=1.0"),
+    ],
+)
+def test_run_folders_have_readable_names(notebooks, parameters, name):
+    assert runs.make_run("01", parameters).name == name
+
+
+def test_text_that_is_no_file_name_is_told_apart_by_a_digest(notebooks):
+    names = {runs.make_run("01", {"name": text}).name for text in ("a/b", "a_b", "a:b", "x" * 300)}
+    assert len(names) == 4 and all(len(name) < 130 and name.count("/") == 1 for name in names)
+
+
+def test_a_file_of_the_user_is_found_from_the_kernel_and_depended_on(notebooks, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.csv").write_text("text,label\n")
+    run = runs.make_run("01", {"name": "mine.csv"})
+    assert run.parameters["name"] == str(tmp_path / "mine.csv")
+    assert runs.dependencies(run)[2] == [tmp_path / "mine.csv"]
+
+
+def test_exactly_what_depends_on_a_change_runs_again(tmp_path):
+    root = copy_package(tmp_path / "repository")
+    (root / "socialai" / "extra.py").write_text("VALUE = 1\n")
+    write_notebook(root / "notebooks", "01_notebook", RECORD_SEED)
+    write_notebook(root / "notebooks", "02_source", "from socialai import extra\nresults.record('x', extra.VALUE)")
+    write_notebook(root / "notebooks", "03_data", "wanted = 'chinese_reviews'\n" + RECORD_SEED)
+    write_notebook(root / "notebooks", "04_nothing", RECORD_SEED)
+    code, out, _ = command(root, "course", "-j", "2")
+    assert code == 0 and "4 passed" in out
+
+    write_notebook(root / "notebooks", "01_notebook", RECORD_SEED + "  # changed")
+    (root / "socialai" / "extra.py").write_text("VALUE = 2\n")
+    registry = root / "data" / "registry.toml"
+    registry.write_text(registry.read_text("utf-8").replace('sha256 = "70fe', 'sha256 = "0000'), "utf-8")
+    code, out, _ = command(root, "course", "-j", "2")
+    said = dict(re.findall(r"^(0\d_\w+): (.*)$", out, re.MULTILINE))
+    assert said["01_notebook"].endswith("(notebook changed)")
+    assert said["02_source"].endswith("(extra.py changed)")
+    assert said["03_data"].endswith("(data changed)")
+    assert said["04_nothing"] == "unchanged since its last run"
+    found = summary(root)
+    assert found["02_source"]["results"]["x"]["value"] == 2
+    assert found["04_nothing"]["status"] == "passed" and "unchanged" in found["04_nothing"]["reason"]
+
+
+def test_what_is_stopped_or_killed_goes_on_where_it_was(tmp_path):
+    root = copy_package(tmp_path / "repository")
+    write_notebook(root / "notebooks", "01_slow", "import time; time.sleep(1.5)\n" + RECORD_SEED)
+    (root / "six.yaml").write_text("notebook: 01_slow\ngrid:\n  seed: [1, 2, 3, 4, 5, 6]\n")
+
+    def finished():
+        return {p.parent.name: p.stat().st_mtime for p in (root / "build" / "runs").glob("01_slow/seed=?/run.json")}
+
+    def stop_after(n, number):
+        """Start the sweep, stop its whole group when it says that n runs passed; what had been finished then."""
+        process = start(root, "sweep", "six.yaml", "-j", "2")
+        done = {}
+        for line in process.stdout:
+            if said := re.match(r"\[\d/\d\] 01_slow/(seed=\d): passed", line):
+                done[said[1]] = finished()[said[1]]
+            if len(done) == n:
+                break
+        os.killpg(process.pid, number)
+        _, err = process.communicate(timeout=60)
+        return process.returncode, err, done
+
+    code, err, first = stop_after(1, signal.SIGINT)
+    assert (code, err) == (130, "socialai: stopped; finished runs are kept, and the next one goes on from there\n")
+    code, _, second = stop_after(2, signal.SIGKILL)
+    assert code == -signal.SIGKILL and len(first | second) == 3, "a finished run was run again"
+    code, out, _ = command(root, "sweep", "six.yaml", "-j", "2")
+    assert code == 0 and len(finished()) == 6 and (first | second).items() <= finished().items()
+    unchanged = int(re.search(r"(\d) unchanged", out)[1])
+    assert 3 <= unchanged < 6 and f"{6 - unchanged} passed" in out

@@ -3,31 +3,28 @@
 import pandas as pd
 import pytest
 
-from socialai import figures, paths
+from socialai import figures
 
 
 @pytest.fixture
 def drawn(tmp_path, monkeypatch):
     """A run that drew one figure."""
-    monkeypatch.setattr(paths, "NOTEBOOKS", tmp_path / "notebooks")
-    (tmp_path / "notebooks").mkdir()
-    (tmp_path / "notebooks" / "01_x.ipynb").write_text("{}")
     monkeypatch.setattr(figures, "chinese_font", list)
     figures.start("01_x", tmp_path / "runs" / "01_x")
     frame = pd.DataFrame({"d_k": [1, 2, 4], "variance": [1.0, 2.0, 4.0], "what": ["a", "b", "c"]})
     fig, ax = figures.subplots()
     ax.plot(frame["d_k"], frame["variance"])
     figures.save(fig, "01_variance", frame)
-    return tmp_path / "runs"
+    return {"01_x": tmp_path / "runs" / "01_x"}
 
 
 def test_the_same_data_agree_and_a_changed_number_is_named(drawn, tmp_path):
     committed = tmp_path / "committed"
-    (drawn / "01_x" / "figures").rename(committed)
-    figures.start("01_x", drawn / "01_x")
+    (drawn["01_x"] / "figures").rename(committed)
+    figures.start("01_x", drawn["01_x"])
     assert figures.differences(drawn, committed) == ["01_x: figure 01_variance is committed but no longer drawn"]
     for path in committed.iterdir():
-        (drawn / "01_x" / "figures" / path.name).write_bytes(path.read_bytes())
+        (drawn["01_x"] / "figures" / path.name).write_bytes(path.read_bytes())
     assert figures.differences(drawn, committed) == []
     data = committed / "01_variance.csv"
     data.write_text(data.read_text().replace("2,2,b", "2,2.1,b"))
@@ -35,6 +32,6 @@ def test_the_same_data_agree_and_a_changed_number_is_named(drawn, tmp_path):
 
 
 def test_the_picture_is_reproducible(drawn):
-    folder = drawn / "01_x" / "figures"
+    folder = drawn["01_x"] / "figures"
     assert {p.name for p in folder.iterdir()} == {"01_variance.svg", "01_variance.csv", "manifest.json"}
     assert "dc:date" not in (folder / "01_variance.svg").read_text()

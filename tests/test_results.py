@@ -10,10 +10,7 @@ from socialai import paths, results
 @pytest.fixture
 def repository(tmp_path, monkeypatch):
     """An empty repository with one notebook, one committed result with a band and one without."""
-    monkeypatch.setattr(paths, "NOTEBOOKS", tmp_path / "notebooks")
     monkeypatch.setattr(paths, "RESULTS", tmp_path / "results.json")
-    (tmp_path / "notebooks").mkdir()
-    (tmp_path / "notebooks" / "01_x.ipynb").write_text("{}")
     run(tmp_path, exact=0.5, banded=0.8)
     results.write_json(paths.RESULTS, {"01_x": {"seconds": 1, "results": results.read(tmp_path / "runs" / "01_x")}})
     return tmp_path
@@ -28,20 +25,20 @@ def run(folder, exact, banded):
 @pytest.mark.parametrize(("exact", "banded", "named"), [(0.5, 0.8, None), (0.5, 0.71, None), (0.502, 0.8, "exact")])
 def test_a_rerun_is_compared_with_what_is_committed(repository, exact, banded, named):
     run(repository, exact, banded)
-    found = results.differences(repository / "runs")
+    found = results.differences({"01_x": repository / "runs" / "01_x"})
     assert (found == []) if named is None else (len(found) == 1 and named in found[0])
 
 
 def test_a_number_edited_by_hand_is_found_even_inside_nothing_else(repository):
     text = paths.RESULTS.read_text().replace("0.8,", "0.95,")
     paths.RESULTS.write_text(text)
-    assert "banded" in results.differences(repository / "runs")[0]
+    assert "banded" in results.differences({"01_x": repository / "runs" / "01_x"})[0]
 
 
 def test_a_result_that_vanished_and_one_that_is_new_are_named(repository):
     results.start("01_x", repository / "runs" / "01_x")
     results.record("new", 1.0)
-    found = "\n".join(results.differences(repository / "runs"))
+    found = "\n".join(results.differences({"01_x": repository / "runs" / "01_x"}))
     assert "new is recorded but not committed" in found and "exact is committed but no longer recorded" in found
 
 
@@ -62,3 +59,16 @@ def test_what_may_not_be_recorded(arguments, reason):
 @pytest.mark.parametrize(("value", "shown"), [(0.12345, "0.123"), (102267648.0, "102,267,648"), (3.2e-15, "3.2e-15")])
 def test_numbers_are_shown_with_at_most_three_decimals(value, shown):
     assert results.number(value) == shown
+
+
+def test_the_tables_state_value_band_and_published_value_by_notebook(repository):
+    lines = results.table(results.committed()).splitlines()
+    assert lines[0] == "**[01_x](notebooks/01_x.ipynb)**"
+    assert lines[4:] == [
+        "| exact | 0.500 | the same |  |",
+        "| banded | 0.800 | 0.7 to 0.9 | 0.750 (somebody 2020) |",
+    ]
+
+
+def test_a_notebook_that_was_not_run_counts_as_a_difference(repository):
+    assert results.differences({}) == ["01_x: there is no run to compare with"]
