@@ -4,6 +4,7 @@ Every contender gets the same encoder, the same Chinese reviews and the same lon
 that a machine whose speed drifts slows all of them; what is printed are medians and the ratios of the medians.
 """
 
+import logging
 import statistics
 import tempfile
 import time
@@ -184,6 +185,7 @@ def bench_predict(repetitions: int = 3, device: str = "auto", tell=print) -> dic
     with tempfile.TemporaryDirectory() as folder:
         model.save(folder)
         network = BertClassifier.from_pretrained(folder).to(where)
+    logging.getLogger("transformers.pipelines").setLevel(logging.CRITICAL)  # it lists all classes that it knows
     classify = pipeline("text-classification", model=network, tokenizer=model.tokenizer_, device=where)
     said: dict[str, list[str]] = {}
 
