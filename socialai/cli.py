@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from socialai import cli_own_data
-from socialai.errors import UserError
+from socialai.errors import DataUnavailable, UserError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Run, check and reproduce the course.")
 data_app = typer.Typer(no_args_is_help=True, help="Data sets of the registry. Example: socialai data list")
@@ -29,8 +29,8 @@ def data_list() -> None:
     from socialai import data
 
     show(
-        ["name", "rows", "language", "licence", "title"],
-        [[name, e.rows, e.language, e.licence, e.title] for name, e in data.entries().items()],
+        ["name", "rows", "licence"],
+        [[name, e.rows, e.licence] for name, e in data.entries().items()],
     )
 
 
@@ -39,9 +39,7 @@ def data_fetch(names: Annotated[list[str] | None, typer.Argument(help="names; al
     """Download, verify and keep data sets. Example: socialai data fetch cold"""
     from socialai import data
 
-    for name in names or data.entries():
-        data.fetch(name)
-        say(f"{name}: here and verified")
+    for_each(names, lambda name: data.fetch(name) and "here and verified")
 
 
 @data_app.command("verify")
@@ -51,8 +49,22 @@ def data_verify(
     """Compare what is here with the registry's checksums. Example: socialai data verify cold"""
     from socialai import data
 
+    for_each(names, data.verify)
+
+
+def for_each(names: list[str] | None, act) -> None:
+    """Say what `act` gives for each data set, all without names; one that can't be had doesn't stop the others."""
+    from socialai import data
+
+    missing = 0
     for name in names or data.entries():
-        say(f"{name}: {data.verify(name)}")
+        try:
+            say(f"{name}: {act(name)}")
+        except DataUnavailable as error:
+            missing += 1
+            say(str(error))
+    if missing:
+        raise UserError(f"{missing} can't be had now")
 
 
 @models_app.command("prepare")
