@@ -7,8 +7,10 @@ import os
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from socialai import data, finetuning
+from socialai.cli import app, main
 from socialai.errors import UserError
 
 REVIEWS = data.deduplicate(data.load("chinese_reviews")).groupby("label").head(60).sample(frac=1, random_state=0)
@@ -137,3 +139,20 @@ def test_splitting_keeps_texts_apart_and_counts():
 def test_what_holds_no_model(tmp_path):
     with pytest.raises(UserError, match="no fine-tuned model"):
         finetuning.load(tmp_path)
+
+
+def test_the_commands_say_the_same(done, monkeypatch, capsys):
+    folder, metrics = done
+    runner = CliRunner()
+    scored = runner.invoke(app, ["evaluate", str(folder / "out"), str(folder / "test.csv"), "--json"])
+    assert json.loads(scored.stdout) == metrics["test"]
+    said = runner.invoke(app, ["predict", str(folder / "out"), "-"], input="太差了\n\n非常满意\n")
+    lines = [json.loads(line) for line in said.stdout.splitlines()]
+    assert len(lines) == 2 and all(line.keys() == {"label", "probability"} for line in lines)
+    monkeypatch.setattr("sys.argv", ["socialai", "finetune", str(folder / "none.csv"), "--out", str(folder / "new")])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2 and not (folder / "new").exists()
+    assert (
+        capsys.readouterr().err.strip().splitlines()[-1].endswith("none.csv can't be read: No such file or directory")
+    )
