@@ -118,7 +118,10 @@ def make_task(run: Run):
     folder, aside = run.folder, run.aside
     # Its cells without their outputs: writing outputs back doesn't make a notebook another one.
     text = json.dumps([(cell.get("id"), cell["source"], cell["metadata"].get("tags")) for cell in cells(run.notebook)])
-    checksums = json.dumps({name: entries()[name].checksum for name in names})
+    known = {name: entries()[name].checksum for name in names}
+    if any(path.name == "overview.py" for path in sources):  # it draws the map of the course
+        known["notebooks"] = sorted(path.name for path in paths.NOTEBOOKS.glob("*.ipynb"))
+    checksums = json.dumps(known)
 
     def task_run(
         notebook: Annotated[str, pytask.PythonNode(value=text, hash=True)],

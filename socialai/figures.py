@@ -158,7 +158,7 @@ def data_differs(then: Path, now: Path, atol: float) -> str | None:
         if pd.api.types.is_numeric_dtype(a[column]) and pd.api.types.is_numeric_dtype(b[column]):
             close = np.isclose(a[column], b[column], rtol=1e-4, atol=atol, equal_nan=True)
         else:
-            close = (a[column].astype(str) == b[column].astype(str)).to_numpy()
+            close = (a[column].fillna("").astype(str) == b[column].fillna("").astype(str)).to_numpy()
         if not close.all():
             row = int(np.flatnonzero(~close)[0])
             return f"{column!r} in row {row + 1} is {a[column][row]} in the repository, {b[column][row]} in a run"

@@ -1,0 +1,194 @@
+"""Tokenizers, the masking rule, counting models and small language models do what the papers say."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from socialai import pretraining as P
+from socialai.errors import UserError
+
+CHINESE = ["酒店很干净,服务也很好", "酒店不干净,服务很差", "房间很大,很干净", "服务很好,房间也很大"] * 3
+ENGLISH = ["The hotel was clean and the staff was friendly", "The hotel was dirty and the room was small"] * 3
+
+
+@pytest.fixture(scope="module")
+def characters():
+    return P.train_tokenizer(CHINESE, "characters", max_length=32)
+
+
+def ids_of(tokenizer, texts):
+    return tokenizer(list(texts))["input_ids"]
+
+
+# Tokenizers
+
+
+def test_chinese_is_cut_into_characters(characters):
+    assert characters.tokenize("酒店 很Ａ干净") == ["酒", "店", "很", "[UNK]", "干", "净"]
+    ids = characters("酒店[MASK]好")["input_ids"]
+    assert characters.convert_ids_to_tokens(ids) == ["[CLS]", "酒", "店", "[MASK]", "好", "[SEP]"]
+    assert characters.convert_ids_to_tokens(range(5)) == list(P.SPECIAL.values())
+
+
+def test_subwords_merge_what_is_frequent_and_spell_out_what_is_not():
+    tokenizer = P.train_tokenizer(ENGLISH, "subwords", n_vocab=120)
+    assert tokenizer.tokenize("THE Hotel") == ["the", "hotel"]
+    pieces = tokenizer.tokenize("cleandirty")
+    assert len(pieces) > 1 and "".join(pieces) == "cleandirty"
+
+
+def test_the_vocabulary_is_capped_and_long_texts_are_cut():
+    tokenizer = P.train_tokenizer(CHINESE, "characters", n_vocab=9, max_length=6)
+    assert len(tokenizer) == 9
+    assert len(tokenizer("酒店" * 20, truncation=True)["input_ids"]) == 6
+
+
+def test_another_kind_of_tokenizer_is_refused():
+    with pytest.raises(UserError, match="not 'words'"):
+        P.train_tokenizer(CHINESE, "words")
+
+
+# Masking
+
+
+def test_masking_follows_the_rule_of_bert(characters):
+    ordinary = np.setdiff1d(np.arange(len(characters)), characters.all_special_ids)
+    rng = np.random.default_rng(0)
+    ids = torch.from_numpy(rng.choice(ordinary, (400, 100)))
+    inputs, labels = P.mask_tokens(ids, characters, rng)
+    chosen = labels != P.IGNORED
+    assert torch.equal(labels[chosen], ids[chosen]) and torch.equal(inputs[~chosen], ids[~chosen])
+    masked = inputs[chosen] == characters.mask_token_id
+    other = ~masked & (inputs[chosen] != ids[chosen])
+    # 40,000 tokens, 6,000 chosen: four standard errors are 0.007 and 0.02. One random token in V is the true one.
+    assert chosen.double().mean() == pytest.approx(0.15, abs=0.007)
+    assert masked.double().mean() == pytest.approx(0.8, abs=0.02)
+    assert other.double().mean() == pytest.approx(0.1 * (1 - 1 / len(ordinary)), abs=0.02)
+    assert not np.isin(inputs[chosen][other].numpy(), characters.all_special_ids).any()
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 999), st.integers(1, 12), st.floats(0.0, 1.0))
+def test_special_tokens_are_never_masked_and_something_always_is(characters, seed, n, share):
+    ids = torch.tensor([[2] + [7] * n + [3] + [0] * 3])  # [CLS] ... [SEP] and padding
+    inputs, labels = P.mask_tokens(ids, characters, np.random.default_rng(seed), share)
+    special = ids < 5
+    assert (labels[special] == P.IGNORED).all() and torch.equal(inputs[special], ids[special])
+    assert (labels != P.IGNORED).any()
+
+
+# Counting
+
+
+def test_counting_by_hand():
+    # After the first token: 1 2, 1 1, so 1 is seen 3 times, 2 once, 0 never; add one over V = 3: 4/7, 2/7, 1/7.
+    model = P.CountModel().fit([[0, 1, 2], [0, 1, 1]], 3, validation=[[0, 1]])
+    assert model.unigram == pytest.approx([1 / 7, 4 / 7, 2 / 7])
+    assert model.weight == 0.95, "0 is always followed by 1, so the pair deserves all the weight on offer"
+    # 1 is followed by 2 once and by 1 once.
+    assert model.probability(np.array([1]), np.array([2]), weight=0.5) == pytest.approx([0.5 * 1 / 2 + 0.5 * 2 / 7])
+    assert model.probability(np.array([2]), np.array([1]), weight=0.5) == pytest.approx([4 / 7]), (
+        "2 was never a context"
+    )
+    assert model.losses([[0, 1, 2]])["unigram"] == pytest.approx(-(math.log(4 / 7) + math.log(2 / 7)) / 2)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.lists(st.integers(0, 5), min_size=2, max_size=8), min_size=1, max_size=6), st.integers(0, 5))
+def test_probabilities_sum_to_one_after_any_token(ids, previous):
+    model = P.CountModel().fit(ids, 6, validation=ids)
+    p = model.probability(np.full(6, previous), np.arange(6))
+    assert (p > 0).all() and p.sum() == pytest.approx(1)
+
+
+def test_pairs_help_on_text_like_the_counted(characters):
+    ids = ids_of(characters, CHINESE)
+    losses = P.CountModel().fit(ids, len(characters), validation=ids).losses(ids)
+    assert losses["bigram"] < losses["unigram"] < math.log(len(characters))
+
+
+# Language models
+
+
+def test_losses_equal_those_of_transformers(characters):
+    torch.manual_seed(0)
+    batch = characters(CHINESE[:3], padding=True, return_tensors="pt")
+    batch = {key: batch[key] for key in ("input_ids", "attention_mask")}
+    model = P.causal_model(characters, d_model=16, n_layers=1, n_heads=2).eval()
+    theirs = model(**batch, labels=batch["input_ids"].masked_fill(batch["attention_mask"] == 0, P.IGNORED)).loss
+    assert P.causal_loss(model, batch).item() == pytest.approx(theirs.item(), rel=1e-5)
+    model = P.masked_model(characters, d_model=16, n_layers=1, n_heads=2).eval()
+    batch["input_ids"], batch["labels"] = P.mask_tokens(batch["input_ids"], characters, np.random.default_rng(0))
+    assert P.masked_loss(model, batch).item() == pytest.approx(model(**batch).loss.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("make", [P.masked_model, P.causal_model])
+def test_pretraining_beats_counting_single_characters(characters, make):
+    ids = ids_of(characters, CHINESE)
+    torch.manual_seed(0)
+    model = make(characters, d_model=32, n_layers=1, n_heads=2)
+    before = P.held_out_loss(model, characters, ids)
+    history = P.pretrain(model, characters, ids, epochs=60, learning_rate=1e-2, batch_size=6)
+    unigram = P.CountModel().fit(ids, len(characters), validation=ids).losses(ids)["unigram"]
+    assert before == pytest.approx(math.log(len(characters)), abs=0.5), "an untrained model knows nothing"
+    assert P.held_out_loss(model, characters, ids) < unigram / 2
+    assert len(history) == 60
+
+
+def test_a_causal_model_does_not_see_what_it_predicts(characters):
+    torch.manual_seed(0)
+    model = P.causal_model(characters, d_model=16, n_layers=2, n_heads=2).eval()
+    ids = torch.tensor([characters("酒店很干净")["input_ids"]])
+    changed = ids.clone()
+    changed[0, 4] = characters.convert_tokens_to_ids("大")
+    a, b = model(input_ids=ids).logits[0], model(input_ids=changed).logits[0]
+    assert torch.allclose(a[:4], b[:4], atol=1e-6) and not torch.allclose(a[4], b[4], atol=1e-3)
+
+
+def test_pretraining_resumes_to_the_same_losses(characters, tmp_path):
+    def run(epochs, checkpoint=None):
+        torch.manual_seed(0)
+        model = P.masked_model(characters, d_model=16, n_layers=1, n_heads=2)
+        history = P.pretrain(
+            model, characters, ids_of(characters, CHINESE), epochs, batch_size=4, checkpoint=checkpoint
+        )
+        return [value for entry in history for value in entry["losses"]]
+
+    whole = run(2)
+    run(2, tmp_path / "state.pt")
+    assert run(2, tmp_path / "state.pt") == whole
+
+
+def test_a_trained_model_fills_the_mask_and_goes_on_with_a_text(characters):
+    torch.manual_seed(0)
+    model = P.masked_model(characters, d_model=32, n_layers=1, n_heads=2)
+    P.pretrain(model, characters, ids_of(characters, CHINESE), epochs=150, learning_rate=3e-3, batch_size=6)
+    (guesses,) = P.fill_masks(model, characters, "酒[MASK]很干净", k=3)
+    assert guesses[0][0] == "店" and guesses[0][1] > 0.3
+    assert [p for _, p in guesses] == sorted((p for _, p in guesses), reverse=True)
+    with pytest.raises(UserError, match="has none"):
+        P.fill_masks(model, characters, "酒店很干净")
+    causal = P.causal_model(characters, d_model=32, n_layers=1, n_heads=2)
+    P.pretrain(causal, characters, ids_of(characters, CHINESE), epochs=150, learning_rate=3e-3, batch_size=6)
+    text = P.continue_text(causal, characters, "酒店", n=20).replace(" ", "")
+    assert text.startswith("酒店") and len(text) > 4
+
+
+def test_own_weights_become_an_encoder_for_the_classifier(characters, tmp_path):
+    from socialai.bert import BertTextClassifier
+
+    torch.manual_seed(0)
+    model = P.masked_model(characters, d_model=16, n_layers=1, n_heads=2)
+    model.save_pretrained(tmp_path), characters.save_pretrained(tmp_path)
+    labels = [1, 0, 1, 1] * 3
+    classifier = BertTextClassifier(
+        str(tmp_path), learning_rate=0.01, epochs=15, max_length=32, freeze_embeddings=False, device="cpu"
+    ).fit(CHINESE, labels)
+    assert (classifier.predict(CHINESE) == labels).all()
+    untouched = BertTextClassifier(str(tmp_path), learning_rate=0.0, epochs=1, device="cpu").fit(CHINESE, labels)
+    mine, theirs = model.bert.state_dict(), untouched.model_.bert.state_dict()
+    assert all(torch.equal(mine[name], theirs[name]) for name in theirs), "it begins with the weights that were saved"
