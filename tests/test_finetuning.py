@@ -129,6 +129,18 @@ def test_a_label_seen_only_in_test_and_a_full_output_folder(tmp_path):
         finetuning.finetune(train, tmp_path / "out", max_train=1)
 
 
+def test_cold_is_briefly_trained_on(tmp_path):
+    if reason := data.unavailable("cold"):
+        pytest.skip(reason)
+    comments = data.load("cold")
+    train = write(tmp_path / "train.csv", comments[comments["split"] == "train"].head(600))
+    test = write(tmp_path / "test.csv", comments[comments["split"] == "dev"].head(200))
+    metrics = finetuning.finetune(train, tmp_path / "out", test, max_train=160, epochs=1, tell=lambda line: None)
+    assert metrics["test"]["n"] == 200 and metrics["counts"]["train"] == 160
+    # Over three seeds the frozen encoder had 0.815 to 0.850 right, the most frequent class 0.530.
+    assert metrics["baselines"]["frozen"]["test"]["accuracy"] > 0.7
+
+
 def test_splitting_keeps_texts_apart_and_counts():
     doubled = pd.concat([REVIEWS, REVIEWS])
     train, validation, counts = finetuning.prepare(doubled, max_train=50)
