@@ -97,8 +97,12 @@ def run(
 
     outcomes = experiments.build([one], force=force, show=True)
     finish(outcomes)
-    recorded = results.read(one.folder).items()
-    show(["result", "value", "at defaults"], [[k, results.number(r["value"]), results.band(r)] for k, r in recorded])
+    kept = results.committed().get(one.notebook.stem, {"results": {}})["results"]
+    rows = [
+        [name, results.number(r["value"]), results.at_defaults(kept.get(name))]
+        for name, r in results.read(one.folder).items()
+    ]
+    show(["result", "value", "committed, at defaults"], rows)
     say(f"executed notebook and figures: {one.folder}")
 
 

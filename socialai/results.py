@@ -123,6 +123,13 @@ def band(result: dict) -> str:
     return f"{low:.3g} to {high:.3g}"
 
 
+def at_defaults(result: dict | None) -> str:
+    """A committed result with its band, "0.812 (0.78 to 0.84)"; nothing for a name that isn't committed."""
+    if result is None:
+        return ""
+    return number(result["value"]) + ("" if result["band"] is None else f" ({band(result)})")
+
+
 def published(result: dict) -> str:
     """The published value with its source, or nothing."""
     return "" if result["published"] is None else f"{number(result['published'])} ({result['source']})"

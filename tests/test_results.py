@@ -72,3 +72,9 @@ def test_the_tables_state_value_band_and_published_value_by_notebook(repository)
 
 def test_a_notebook_that_was_not_run_counts_as_a_difference(repository):
     assert results.differences({}) == ["01_x: there is no run to compare with"]
+
+
+def test_the_committed_value_stands_beside_a_run_with_its_band_only_if_it_has_one():
+    assert results.at_defaults({"value": 0.8123, "band": [0.78, 0.84]}) == "0.812 (0.78 to 0.84)"
+    assert results.at_defaults({"value": 0.5, "band": None}) == "0.500"
+    assert results.at_defaults(None) == ""
