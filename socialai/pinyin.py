@@ -97,8 +97,8 @@ class NGram:
         return key
 
     def probability(self, contexts: np.ndarray, characters: np.ndarray) -> np.ndarray:
-        """P(c | context), (S, C), for the last order - 1 ids of each context (S, order - 1) and ids c (C,)."""
-        p = np.full((len(contexts), len(characters)), 1 / self.size)
+        """P(c | context), (S, C), for each context's last order - 1 ids (S, order - 1) and ids c, (C,) or (S, C)."""
+        p = np.full(np.broadcast_shapes((len(contexts), 1), characters.shape), 1 / self.size)
         for length, (keys, counts, seen, totals, types, discount) in enumerate(self.levels):
             context = np.zeros(len(contexts), dtype=np.int64)
             for column in range(self.order - 1 - length, self.order - 1):
@@ -214,9 +214,45 @@ def make_loss(smoothing: float) -> Callable[[nn.Module, tuple], Tensor]:
     return loss
 
 
+def mix(
+    next_logits: Callable[[Tensor], Tensor], counts: NGram, codec: Codec, candidates: Tensor, share: float
+) -> Callable[[Tensor], Tensor]:
+    """For `beam_search`: share times the network's probability of the next character plus 1 - share times counts'.
+
+    candidates (B, n, K), as `beam_search` has them: probabilities are mixed for these ids only. What the others have
+    together stands on PAD, which is never chosen, so that the candidates keep their probabilities.
+    """
+    known = np.array([counts.id[START]] * 2 + [counts.id[c] for c in codec.character[2:]])  # (n_target,)
+    coming = known.copy()
+    coming[BOS] = counts.id[END]  # what begins a sentence for the network also ends one
+
+    def following(prefix: Tensor) -> Tensor:
+        t, missing = prefix.shape[1] - 1, max(0, counts.order - 1 - prefix.shape[1])
+        context = known[nn.functional.pad(prefix, (missing, 0), value=BOS)[:, 1 - counts.order :].cpu().numpy()]
+        allowed = candidates[:, t].repeat_interleave(len(prefix) // len(candidates), 0)  # (B W, K)
+        counted = counts.probability(context, coming[allowed.cpu().numpy()])
+        logits = next_logits(prefix).float()
+        p = share * logits.softmax(-1).gather(-1, allowed) + (1 - share) * torch.from_numpy(counted).to(logits)
+        p = p.masked_fill(allowed == PAD, 0.0)
+        rest = (1 - p.sum(-1, keepdim=True)).clamp_min(0.0)  # (B W, 1)
+        return torch.zeros_like(logits).scatter(-1, allowed, p).index_copy(-1, allowed.new_tensor([PAD]), rest).log()
+
+    return following
+
+
 @torch.inference_mode()
-def convert(model: nn.Module, codec: Codec, rows: list[list[str]], width: int = 1) -> list[str]:
-    """The model's sentence for each row of syllables; width: beams of the families that write from left to right."""
+def convert(
+    model: nn.Module,
+    codec: Codec,
+    rows: list[list[str]],
+    width: int = 1,
+    counts: NGram | None = None,
+    share: float = 0.5,
+) -> list[str]:
+    """The model's sentence for each row of syllables; width: beams of the families that write from left to right.
+
+    counts: for the decoder alone, an n-gram model (order 2 or 3) to `mix` with, the network having the share.
+    """
     device = next(model.parameters()).device
     model.eval()
     found = {}
@@ -231,8 +267,11 @@ def convert(model: nn.Module, codec: Codec, rows: list[list[str]], width: int = 
             elif isinstance(model, DecoderOnly):
                 end = torch.zeros_like(candidates[:, :1])  # (B, 1, K): the sentence ends after the last syllable
                 end[..., 0] = BOS
-                step, channel = model.next_logits(source[:, :0]), nn.functional.pad(channel, (0, 0, 0, 1))
-                ids = beam_search(step, torch.cat([candidates, end], 1), width, channel)[0][:, :-1]
+                candidates, channel = torch.cat([candidates, end], 1), nn.functional.pad(channel, (0, 0, 0, 1))
+                step = model.next_logits(source[:, :0])
+                if counts is not None:
+                    step = mix(step, counts, codec, candidates, share)
+                ids = beam_search(step, candidates, width, channel)[0][:, :-1]
             else:
                 ids = beam_search(model.next_logits(source), candidates, width)[0]
             found |= dict(zip(part, codec.text(ids), strict=True))

@@ -101,6 +101,16 @@ def test_every_entry_says_what_a_reader_must_know():
         assert entry.kind != "package" or entry.members, entry.name
 
 
+def test_a_file_of_the_repository_is_read_where_it_lies_and_checked(fresh, monkeypatch):
+    kept = registry.paths.ROOT / "data"
+    assert data.fetch("policy_posts") == kept and data.entries()["policy_posts"].kind == "own"
+    monkeypatch.setattr(fetching.paths, "ROOT", fresh)
+    (fresh / "data").mkdir()
+    (fresh / "data" / "policy_posts.csv").write_bytes(flipped((kept / "policy_posts.csv").read_bytes()))
+    with pytest.raises(DataUnavailable, match="git checkout -- data/policy_posts.csv"):
+        data.fetch("policy_posts")
+
+
 def test_an_unknown_name_lists_the_known():
     with pytest.raises(UserError, match="chinese_reviews"):
         data.load("weibo")

@@ -42,6 +42,9 @@ EXPECTED = {
         {"i": ["label"]},
     ),
     "cold_test": Expected(5_323, {"label": 2, "fine_label": 4, "topic": 3}, {"i": ["label", "fine_label"]}),
+    "policy_posts": Expected(
+        240, {"language": {"zh": 120, "en": 120}, "policy": 6, "split": {"train": 104, "test": 136}, "text": 240}
+    ),
     # 23,486 rows: the page of the data on Kaggle.
     "womens_clothing": Expected(
         23_486,

@@ -125,3 +125,28 @@ def test_every_family_learns_six_sentences_by_heart_and_answers_in_order(family,
     assert np.mean(history[-1]["losses"]) < limit
     for width in (1, 3):
         assert P.convert(model, codec, FRAME["syllables"].tolist(), width) == FRAME["characters"].tolist()
+
+
+@pytest.mark.parametrize("order", [2, 3])
+def test_a_mixture_goes_from_the_counts_alone_to_the_network_alone(order):
+    torch.manual_seed(0)
+    words = P.lexicon(FRAME)
+    codec, counts = P.Codec(words), P.NGram(order, FRAME["characters"].to_list())
+    model = T.DecoderOnly(codec.n_source, codec.n_target, d_model=16, n_heads=2, n_layers=1, d_ff=32, dropout=0.0)
+    rows = FRAME["syllables"].to_list()
+    counted = [P.viterbi(counts, [words[s] for s in row]) for row in rows]
+    assert P.convert(model, codec, rows, 200, counts, share=0.0) == counted
+    assert P.convert(model, codec, rows, 200, counts, share=1.0) == P.convert(model, codec, rows, 200)
+
+
+def test_a_mixture_is_the_weighted_mean_of_both_probabilities():
+    codec, counts = P.Codec(P.lexicon(FRAME)), P.NGram(3, FRAME["characters"].to_list())
+    every = torch.arange(codec.n_target)[None, None]  # (1, 1, K): every character and the end may come
+    logits = torch.randn(1, codec.n_target)
+    prefix = torch.tensor([[T.BOS]])
+    mixed = P.mix(lambda _: logits, counts, codec, every, share=0.25)(prefix).exp()
+    ids = np.array([counts.id[P.END], *(counts.id[c] for c in codec.character[2:])])
+    counted = counts.probability(np.array([[0, 0]]), ids)
+    wanted = 0.25 * logits.softmax(-1)[:, 1:] + 0.75 * torch.from_numpy(counted).float()
+    assert torch.allclose(mixed[:, 1:], wanted, atol=1e-6)
+    assert torch.allclose(mixed.sum(), torch.tensor(1.0))

@@ -47,6 +47,8 @@ NONSENSE = [
     ("chinese_reviews", "text", "  "),
     ("chinese_reviews", "text", None),
     ("chinese_reviews", "label", 2),
+    ("policy_posts", "policy", "hate"),
+    ("policy_posts", "id", "en-spam-99"),
     ("womens_clothing", "rating", 6),
     ("election_tweets", "time", pd.Timestamp("2017-01-01")),
     ("election_tweets", "original_author", "somebody"),

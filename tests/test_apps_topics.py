@@ -1,0 +1,139 @@
+import doctest
+import math
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.sparse import csr_matrix
+
+from socialai import text
+from socialai.apps import topics
+from socialai.apps.topics import TopicModel, burst_costs, burst_states, bursts, class_tfidf, diversity, npmi
+from socialai.errors import UserError
+
+SPORT, LAW = "ball goal team match player".split(), "vote party law court senate".split()
+
+
+@pytest.fixture
+def posts():
+    rng = np.random.default_rng(0)
+    return [" ".join(rng.choice(words, 6)) for words in (SPORT, LAW) for _ in range(30)]
+
+
+def test_the_docstring_runs():
+    assert doctest.testmod(topics).failed == 0 < doctest.testmod(topics).attempted
+
+
+@pytest.mark.parametrize("method", topics.METHODS)
+def test_every_method_finds_two_plain_topics(posts, method):
+    embeddings = np.repeat([[1.0, 0.0], [0.0, 1.0]], 30, axis=0)  # stands for an encoder's
+    given_ = {"embeddings": embeddings} if method == "clusters" else {}
+    model = TopicModel(method, n_topics=2, n_words=5, max_df=1.0).fit(posts, **given_)
+    assert sorted(map(sorted, model.topics_)) == sorted([sorted(SPORT), sorted(LAW)])
+    assert len(set(model.labels_[:30])) == len(set(model.labels_[30:])) == 1 < len(set(model.labels_))
+    if method != "clusters":
+        assert (model.predict(posts) == model.labels_).all()
+        assert model.transform(posts[:3]).shape == (3, 2)
+
+
+def test_chinese_words_by_an_analyzer():
+    posts = ["酒店 房间 干净", "房间 酒店 干净", "手机 屏幕 电池", "电池 手机 屏幕"]
+    model = TopicModel("nmf", n_topics=2, n_words=3, analyzer=text.words).fit(posts)
+    assert {"酒店", "房间", "干净"} in map(set, model.topics_)
+
+
+@pytest.mark.parametrize(
+    ("frame", "options", "says"),
+    [
+        (pd.DataFrame({"texts": ["a"]}), {}, "no column 'text'"),
+        (pd.DataFrame({"text": ["ball goal", "ball team"]}), {"n_topics": 3}, "2 texts are fewer than 3 topics"),
+        (pd.DataFrame({"text": ["a b", "c d"]}), {"n_topics": 2}, "no words are left"),
+        (pd.DataFrame({"text": ["ball goal", "ball team"]}), {"method": "x", "n_topics": 2}, "no method 'x'"),
+    ],
+)
+def test_a_bad_frame_is_told_in_one_line(frame, options, says):
+    with pytest.raises(UserError, match=says):
+        TopicModel(**options).fit_frame(frame)
+
+
+def test_addresses_are_no_words():
+    analyze = topics.vectorizer().build_analyzer()
+    assert analyze("Vote now https://t.co/XreEYoicG or @anna") == ["vote"]
+
+
+def test_class_tfidf_by_hand():
+    counts = csr_matrix([[2, 1, 0], [0, 1, 0], [0, 1, 3]])
+    weights = class_tfidf(counts, np.array([0, 0, 1]), 2)
+    # Cluster 0 has counts 2, 2, 0; cluster 1 has 0, 1, 3; 4 words a cluster on average; in all 2, 3, 3.
+    expected = np.array([[2, 2, 0], [0, 1, 3]]) * np.log(1 + 4 / np.array([2, 3, 3]))
+    assert np.allclose(weights, expected)
+
+
+def test_npmi_by_hand():
+    documents = [{"a", "b"}, {"a", "b"}, {"a", "c"}, {"d"}]
+    together = math.log((2 / 4) / ((3 / 4) * (2 / 4))) / -math.log(2 / 4)
+    assert npmi([["a", "b"]], documents)[0] == pytest.approx(together)
+    assert npmi([["c", "d"]], documents)[0] == -1  # never together
+    assert npmi([["a", "nowhere"]], documents)[0] == -1
+    with_c = math.log((1 / 4) / ((3 / 4) * (1 / 4))) / -math.log(1 / 4)
+    assert npmi([["a", "b", "c"]], documents)[0] == pytest.approx((together + with_c - 1) / 3)
+    assert npmi([["a", "b"]], [{"a", "b"}, {"d"}])[0] == pytest.approx(1)  # always and only together
+    assert npmi([["a", "b"]], [{"a", "b"}])[0] == 0
+
+
+def test_npmi_of_independent_words_is_near_zero():
+    rng = np.random.default_rng(0)
+    documents = [{w for w in "abcd" if rng.random() < 0.3} for _ in range(20_000)]
+    assert abs(npmi([list("abcd")], documents)[0]) < 0.02
+    with pytest.raises(UserError, match="no documents|none"):
+        npmi([["a", "b"]], [])
+
+
+def test_diversity():
+    assert diversity([["a", "b"], ["a", "c"]]) == 0.75
+
+
+counts = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), min_size=1, max_size=9)
+
+
+@settings(max_examples=80, deadline=None)
+@given(counts, st.sampled_from([1.5, 2.0, 4.0]), st.sampled_from([0.0, 0.5, 1.0, 2.0]))
+def test_the_path_is_the_cheapest_of_all_paths(pairs, ratio, gamma):
+    hits, totals = [h for h, _ in pairs], [h + more for h, more in pairs]
+    costs, n = burst_costs(hits, totals, ratio), len(pairs)
+
+    def cost(states):
+        rises = sum(b > a for a, b in zip((0, *states), states, strict=False))
+        return costs[range(n), list(states)].sum() + gamma * math.log(n) * rises
+
+    cheapest = min(cost(states) for states in product((0, 1), repeat=n))
+    assert cost(tuple(burst_states(hits, totals, ratio, gamma))) == pytest.approx(cheapest, abs=1e-9)
+
+
+def test_a_planted_burst_is_found_with_its_edges():
+    hits, totals = np.full(40, 2), np.full(40, 100)
+    hits[15:20] = 12
+    found = bursts(hits, totals)
+    assert found[["start", "end"]].to_numpy().tolist() == [[15, 19]]
+    assert found["weight"][0] > 5
+    assert bursts(np.full(40, 2), totals).empty
+    assert bursts(np.zeros(40), totals).empty
+    assert len(bursts(hits, totals, gamma=20)) == 0  # too dear to rise
+
+
+@pytest.mark.parametrize(
+    ("hits", "totals", "options", "says"),
+    [
+        ([1, 2], [3], {}, "one pair a period"),
+        ([], [], {}, "one pair a period"),
+        ([1, 5], [3, 4], {}, "period 1 has 5 hits of 4"),
+        ([-1], [3], {}, "period 0"),
+        ([1], [3], {"ratio": 1.0}, "ratio is 1.0"),
+    ],
+)
+def test_wrong_counts_are_told(hits, totals, options, says):
+    with pytest.raises(UserError, match=says):
+        burst_states(hits, totals, **options)
