@@ -7,6 +7,7 @@ A notebook records; the run folder keeps; `update` writes what a run at defaults
 import json
 import math
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 from socialai import paths
@@ -74,10 +75,13 @@ def committed() -> dict:
     return json.loads(paths.RESULTS.read_text(encoding="utf-8")) if paths.RESULTS.is_file() else {}
 
 
-def differences(runs: dict[str, Path]) -> list[str]:
-    """What runs at defaults ({notebook: its folder}) recorded differently from the committed results."""
+def differences(runs: dict[str, Path], left_out: Collection[str] = ()) -> list[str]:
+    """What runs at defaults ({notebook: its folder}) recorded differently from the committed results.
+
+    left_out: notebooks whose committed results are not looked at.
+    """
     kept, found = committed(), []
-    for notebook in sorted(runs.keys() | kept):
+    for notebook in sorted((runs.keys() | kept) - set(left_out)):
         if not (folder := runs.get(notebook)) or not folder.is_dir():
             found.append(f"{notebook}: there is no run to compare with")
             continue

@@ -78,3 +78,17 @@ def test_the_committed_value_stands_beside_a_run_with_its_band_only_if_it_has_on
     assert results.at_defaults({"value": 0.8123, "band": [0.78, 0.84]}) == "0.812 (0.78 to 0.84)"
     assert results.at_defaults({"value": 0.5, "band": None}) == "0.500"
     assert results.at_defaults(None) == ""
+
+
+def test_results_of_a_notebook_that_is_left_out_are_not_missed(monkeypatch, tmp_path):
+    monkeypatch.setattr(results, "committed", lambda: {"10_small": {"seconds": 1, "results": {}}})
+    assert results.differences({}) == ["10_small: there is no run to compare with"]
+    assert results.differences({}, left_out={"10_small": "its data are not here"}) == []
+
+
+def test_a_notebook_whose_data_set_is_not_here_is_left_out_with_the_reason(monkeypatch):
+    from socialai import checks, data, paths
+
+    notebooks = sorted(paths.NOTEBOOKS.glob("*.ipynb"))
+    monkeypatch.setattr(data, "unavailable", lambda name: "cold: not here" if name == "cold" else None)
+    assert checks.without_data(notebooks) == {"10_moderation": "cold: not here"}
