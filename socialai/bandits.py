@@ -44,8 +44,9 @@ class Learner(BaseEstimator):
         self.sum_[arm] += reward
 
     def _best(self, index: np.ndarray, rows: int) -> np.ndarray:
-        """(rows,) arms of the largest index (k,), ties broken at random."""
-        return np.where(index >= index.max(), self._rng.random((rows, len(index))), -1).argmax(1)
+        """(rows,) arms of the largest index, (k,) for all rows or (rows, k), ties broken at random."""
+        highest = index >= index.max(-1, keepdims=True)
+        return np.where(highest, self._rng.random((rows, index.shape[-1])), -1).argmax(1)
 
 
 class EpsilonGreedy(Learner):
@@ -99,7 +100,7 @@ class LinUCB(Learner):
     def _choose(self, X):
         error = np.sqrt(np.einsum("id,kde,ie->ik", X, self.inverse_, X, optimize=True))
         index = X @ self.theta_.T + self.alpha * error  # (rows, k)
-        return np.where(index >= index.max(1, keepdims=True), self._rng.random(index.shape), -1).argmax(1)
+        return self._best(index, len(X))
 
     def _update(self, arm, x, reward):
         u = self.inverse_[arm] @ x

@@ -9,6 +9,12 @@ import numpy as np
 from socialai.errors import UserError
 
 
+def check_nodes(nodes, network) -> None:
+    """UserError, one line, for nodes that the network doesn't have."""
+    if unknown := [v for v in nodes if v not in network]:
+        raise UserError(f"{len(unknown)} nodes are not in the network, the first is {unknown[0]!r}")
+
+
 class Cascades:
     """n_cascades runs of the independent cascade on a graph, their coins tossed beforehand.
 
@@ -47,8 +53,7 @@ class Cascades:
 
     def spread(self, seeds) -> np.ndarray:
         """(n_cascades,) number of nodes that the seeds reach, themselves included. UserError for unknown nodes."""
-        if unknown := [v for v in seeds if v not in self.nodes]:
-            raise UserError(f"{len(unknown)} nodes are not in the network, the first is {unknown[0]!r}")
+        check_nodes(seeds, self.nodes)
         reached = np.zeros(self.n_cascades * self.n, bool)
         for node in seeds:
             reached[self.reach(node, reached)] = True

@@ -12,7 +12,7 @@ from pypinyin import lazy_pinyin
 from scipy.stats import bootstrap
 from torch import Tensor, nn
 
-from socialai.batching import similar_lengths
+from socialai.batching import pad, similar_lengths
 from socialai.training import autocast
 from socialai.transformer import BOS, PAD, DecoderOnly, EncoderOnly, beam_search, label_smoothing_loss, restrict
 
@@ -162,21 +162,15 @@ class Codec:
 
     def source(self, rows: list[list[str]]) -> Tensor:
         """(B, n) ids of syllables, padded."""
-        return pad([[self.syllable_id.get(s, 1) for s in row] for row in rows])
+        return pad([[self.syllable_id.get(s, 1) for s in row] for row in rows], PAD, "cpu")["input_ids"]
 
     def target(self, rows: list[str]) -> Tensor:
         """(B, n) ids of characters, padded; KeyError for a character that the training sentences don't have."""
-        return pad([[self.character_id[c] for c in row] for row in rows])
+        return pad([[self.character_id[c] for c in row] for row in rows], PAD, "cpu")["input_ids"]
 
     def text(self, ids: Tensor) -> list[str]:
         """Sentences of ids (B, n)."""
         return ["".join(self.character[i] for i in row) for row in ids.tolist()]
-
-
-def pad(rows: list[list[int]]) -> Tensor:
-    """(B, n) of the rows filled up with zeros (PAD)."""
-    n = max(map(len, rows))
-    return torch.tensor([row + [PAD] * (n - len(row)) for row in rows])
 
 
 def batches(codec: Codec, frame: pd.DataFrame, size: int, seed: int, device) -> Callable[[int], Iterator]:

@@ -19,6 +19,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import regex
+from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.metrics import f1_score
 from sklearn.preprocessing import normalize
@@ -126,9 +127,8 @@ class Prototypes(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X) -> np.ndarray:
         """Softmax of cosine / temperature, (n, K)."""
         check_is_fitted(self, "prototypes_")
-        cosine = normalize(validate_data(self, X, reset=False) - self.mean_) @ self.prototypes_.T / self.temperature
-        raised = np.exp(cosine - cosine.max(axis=1, keepdims=True))
-        return raised / raised.sum(axis=1, keepdims=True)
+        cosine = normalize(validate_data(self, X, reset=False) - self.mean_) @ self.prototypes_.T
+        return softmax(cosine / self.temperature, axis=1)
 
     def predict(self, X) -> np.ndarray:
         """The class of the nearest prototype, (n,)."""

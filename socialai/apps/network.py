@@ -31,7 +31,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch.nn import functional as F
 
 from socialai.apps import check_frame
-from socialai.cascades import Cascades, greedy
+from socialai.cascades import Cascades, check_nodes, greedy
 from socialai.device import pick
 from socialai.errors import UserError
 from socialai.gcn import GCN, normalised_adjacency
@@ -250,7 +250,7 @@ class Communities(ClusterMixin, BaseEstimator):
     def predict(self, nodes) -> np.ndarray:
         """(n,) community of nodes that were in the network; UserError for others."""
         check_is_fitted(self)
-        _known(nodes, self.labels_.index)
+        check_nodes(nodes, self.labels_.index)
         return self.labels_.loc[list(nodes)].to_numpy()
 
 
@@ -264,14 +264,8 @@ class InfluenceMaximizer(BaseEstimator):
     """
 
     def __init__(self, k=5, method="celf", p=0.1, n_cascades=500, seed=0, weighted=False):
-        self.k, self.method, self.p, self.n_cascades, self.seed, self.weighted = (
-            k,
-            method,
-            p,
-            n_cascades,
-            seed,
-            weighted,
-        )
+        self.k, self.method, self.p = k, method, p
+        self.n_cascades, self.seed, self.weighted = n_cascades, seed, weighted
 
     def fit(self, edges, y=None) -> "InfluenceMaximizer":
         """edges: as in `make_graph`; direction is that of influence. UserError for another method or k above n."""
@@ -310,7 +304,7 @@ class GCNClassifier(ClassifierMixin, BaseEstimator):
         graph = make_graph(edges)
         if graph.is_directed():
             raise UserError("a graph convolution needs an undirected network: give graph.to_undirected()")
-        _known(y, graph)
+        check_nodes(y, graph)
         self.nodes_ = {v: i for i, v in enumerate(graph)}
         self.classes_, codes = np.unique(list(y.values()), return_inverse=True)
         if len(self.classes_) < 2:
@@ -337,14 +331,9 @@ class GCNClassifier(ClassifierMixin, BaseEstimator):
         """(n, K) probabilities of the classes of the given nodes, or of all in the order of nodes_."""
         check_is_fitted(self)
         nodes = list(self.nodes_ if nodes is None else nodes)
-        _known(nodes, self.nodes_)
+        check_nodes(nodes, self.nodes_)
         return F.softmax(self._model(self._A_hat), 1).cpu().numpy()[[self.nodes_[v] for v in nodes]]
 
     def predict(self, nodes=None) -> np.ndarray:
         """(n,) the likeliest class of the given nodes, or of all in the order of nodes_."""
         return self.classes_[self.predict_proba(nodes).argmax(1)]
-
-
-def _known(nodes, network) -> None:
-    if unknown := [v for v in nodes if v not in network]:
-        raise UserError(f"{len(unknown)} nodes are not in the network, the first is {unknown[0]!r}")

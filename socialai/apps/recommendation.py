@@ -163,8 +163,7 @@ class RatingModel(Recommender):
     """A recommender whose scores are predicted ratings: mean_ + biases of user and item + dot product of factors."""
 
     def _scores(self, rows):
-        dot = self.user_factors_[rows] @ self.item_factors_.T
-        return self.mean_ + self.user_bias_[rows, None] + self.item_bias_ + dot
+        return self.mean_ + self.user_bias_[rows, None] + self.item_bias_ + super()._scores(rows)
 
     def predict(self, pairs: pd.DataFrame) -> np.ndarray:
         """Predicted ratings (n,) of a frame user_id, item_id; UserError for a user or item not seen in training."""
