@@ -13,13 +13,15 @@ from pathlib import Path
 from socialai import paths
 from socialai.errors import UserError
 
-_run: dict = {"notebook": None, "folder": None, "results": {}}
+_run: dict = {"notebook": None, "folder": None, "results": {}, "at_defaults": True}
 DECIMALS = 3
 
 
 def start(notebook: str, folder: Path | None) -> None:
     """Forget earlier results; later ones belong to `notebook` and go to `folder`/metrics.json, if there is a folder."""
-    _run.update(notebook=notebook, folder=folder, results={})
+    given = folder / "params.json" if folder is not None else None
+    changed = json.loads(given.read_text(encoding="utf-8")) if given and given.is_file() else {}
+    _run.update(notebook=notebook, folder=folder, results={}, at_defaults=changed.keys() <= {"seed", "device"})
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "metrics.json", {})
@@ -34,13 +36,16 @@ def record(
 ) -> None:
     """Record a measured number under a name of its own.
 
-    band: (low, high), measured over seeds, that a rerun must stay in; None: it must reproduce to 3 decimals.
+    band: (low, high), measured over seeds, that a rerun must stay in; None: it must reproduce to 3 decimals. A run with
+    other parameters than seed and device has left the setting that its bands were measured in: it gets none.
     published, source: the value that a paper gives under the same protocol, and which paper.
     Raises ValueError when the value is not finite, outside its own band, or published without source.
     """
     value = float(value)
     if not math.isfinite(value):
         raise ValueError(f"result {name} is {value}: only finite numbers are recorded")
+    if not _run["at_defaults"]:
+        band = None
     if band is not None and not band[0] <= value <= band[1]:
         raise ValueError(f"result {name} = {value:.4g} is outside its band [{band[0]:.4g}, {band[1]:.4g}]")
     if published is not None and not source:

@@ -128,3 +128,8 @@ def test_the_map_says_what_a_notebook_is_for_and_what_it_takes(tmp_path, monkeyp
 def test_the_citation_names_this_version():
     citation = (paths.ROOT / "CITATION.cff").read_text(encoding="utf-8")
     assert f"version: {PROJECT['version']}" in citation and "license: MIT" in citation
+
+
+def test_every_module_can_be_held_in_the_head():
+    lines = {path.name: len(path.read_text().splitlines()) for path in (paths.ROOT / "socialai").rglob("*.py")}
+    assert not {name: n for name, n in lines.items() if n > 350}, "a module has at most 350 lines: split it"

@@ -56,6 +56,19 @@ def test_what_may_not_be_recorded(arguments, reason):
         results.record("bad", **arguments)
 
 
+@pytest.mark.parametrize(("given", "kept"), [({}, [0, 1]), ({"seed": 3, "device": "cpu"}, [0, 1]), ({"n": 5}, None)])
+def test_a_band_holds_at_defaults_over_seeds_and_not_for_other_parameters(tmp_path, given, kept):
+    results.write_json(tmp_path / "params.json", given)
+    results.start("01_x", tmp_path)
+    results.record("inside", 0.5, band=(0, 1))
+    assert results.read(tmp_path)["inside"]["band"] == kept
+    if kept:
+        with pytest.raises(ValueError, match="outside its band"):
+            results.record("outside", 2.0, band=(0, 1))
+    else:
+        results.record("outside", 2.0, band=(0, 1))
+
+
 @pytest.mark.parametrize(("value", "shown"), [(0.12345, "0.123"), (102267648.0, "102,267,648"), (3.2e-15, "3.2e-15")])
 def test_numbers_are_shown_with_at_most_three_decimals(value, shown):
     assert results.number(value) == shown
