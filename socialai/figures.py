@@ -4,7 +4,6 @@
 inline. `differences` compares the data of a run with the committed data, never pixels.
 """
 
-import json
 import logging
 import shutil
 from collections.abc import Collection
@@ -18,7 +17,7 @@ from IPython.display import Image, display
 from matplotlib import font_manager
 
 from socialai import paths
-from socialai.results import write_json
+from socialai.results import read_json, write_json
 
 # Okabe and Ito's colour-blind safe palette, darkest hues first so that greyscale keeps them apart.
 COLORS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9"]
@@ -118,8 +117,7 @@ def fig_to_png(fig) -> bytes:
 
 def read_manifest(folder: Path) -> dict:
     """{figure: {notebook, picture, data, atol}} of a folder of figures."""
-    path = folder / "manifest.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return read_json(folder / "manifest.json")
 
 
 def differences(runs: dict[str, Path], committed: Path | None = None, left_out: Collection[str] = ()) -> list[str]:

@@ -31,16 +31,21 @@ def signal(x: Tensor, kind: str, depth: int, activation, generator: torch.Genera
     x (B, d); activation: torch.relu, torch.tanh or another function of a tensor. The gradient sent back from the
     last layer has root mean square 1. Both lists run from the first layer to the last.
     """
+
+    def root_mean_square(x: Tensor) -> float:
+        largest = x.abs().max().clamp_min(torch.finfo(x.dtype).tiny)  # squares of 1e-200 would underflow
+        return (largest * (x / largest).square().mean().sqrt()).item()
+
     d = x.shape[1]
     inputs, forward = [x.clone().requires_grad_()], []
     for _ in range(depth):
         w = weight_std(kind, d, d) * torch.randn(d, d, generator=generator, dtype=x.dtype)
         h = activation(inputs[-1] @ w)  # (B, d)
-        forward.append(h.square().mean().sqrt().item())
+        forward.append(root_mean_square(h))
         inputs.append(h)
     sent_back = torch.randn(x.shape, generator=generator, dtype=x.dtype)
     gradients = torch.autograd.grad(inputs[-1], inputs[:-1], sent_back)
-    return forward, [g.square().mean().sqrt().item() for g in gradients]
+    return forward, [root_mean_square(g) for g in gradients]
 
 
 def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:

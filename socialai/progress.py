@@ -12,7 +12,7 @@ import time
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from socialai import paths
+from socialai import results
 
 LOG_EVERY = 30.0  # seconds between lines about what is running, in a log
 
@@ -24,8 +24,7 @@ def clock(seconds: float) -> str:
 
 def expected_seconds() -> dict[str, float]:
     """{notebook: seconds at defaults} of the committed results."""
-    found = json.loads(paths.RESULTS.read_text(encoding="utf-8")) if paths.RESULTS.is_file() else {}
-    return {notebook: entry["seconds"] for notebook, entry in found.items()}
+    return {notebook: entry["seconds"] for notebook, entry in results.committed().items()}
 
 
 def remaining(

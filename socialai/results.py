@@ -19,9 +19,8 @@ DECIMALS = 3
 
 def start(notebook: str, folder: Path | None) -> None:
     """Forget earlier results; later ones belong to `notebook` and go to `folder`/metrics.json, if there is a folder."""
-    given = folder / "params.json" if folder is not None else None
-    changed = json.loads(given.read_text(encoding="utf-8")) if given and given.is_file() else {}
-    _run.update(notebook=notebook, folder=folder, results={}, at_defaults=changed.keys() <= {"seed", "device"})
+    given = read_json(folder / "params.json") if folder is not None else {}
+    _run.update(notebook=notebook, folder=folder, results={}, at_defaults=given.keys() <= {"seed", "device"})
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "metrics.json", {})
@@ -69,15 +68,19 @@ def write_json(path: Path, content: object) -> None:
     os.replace(aside, path)
 
 
+def read_json(path: Path) -> dict:
+    """What a JSON file holds; an empty dictionary when there is none."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
 def read(folder: Path) -> dict:
     """The results that a run recorded: {name: {value, band, published, source}}."""
-    path = folder / "metrics.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return read_json(folder / "metrics.json")
 
 
 def committed() -> dict:
     """The committed results: {notebook: {"seconds": s, "results": {name: ...}}}."""
-    return json.loads(paths.RESULTS.read_text(encoding="utf-8")) if paths.RESULTS.is_file() else {}
+    return read_json(paths.RESULTS)
 
 
 def differences(runs: dict[str, Path], left_out: Collection[str] = ()) -> list[str]:

@@ -386,6 +386,14 @@ def test_he_keeps_the_signal_through_50_layers_and_the_others_lose_it(seed):
         assert last(kind) == pytest.approx((expected, expected), abs=1.0)
 
 
+@pytest.mark.parametrize(("kind", "expected"), [("too small", -189.3), ("too large", 210.7)])
+def test_a_signal_whose_square_is_no_number_is_still_measured(kind, expected):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(64, 256, generator=generator, dtype=torch.float64)
+    forward, backward = O.signal(x, kind, 200, torch.relu, generator)
+    assert (math.log10(forward[-1]), math.log10(backward[0])) == pytest.approx((expected, expected), abs=4)
+
+
 def test_an_unknown_initialisation_is_named():
     with pytest.raises(ValueError, match="Glorot"):
         O.weight_std("Glorot", 1, 1)
