@@ -17,9 +17,17 @@ os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 
 
+# Notes of libraries about themselves. All else is for the reader: a fit that didn't converge, a division by zero.
+DRIFTING = (DeprecationWarning, PendingDeprecationWarning, FutureWarning)
+SELF_TALK = ("enable_nested_tensor",)  # torch speaks of a fast path that it doesn't take
+
+
 def quiet() -> None:
-    """Silence notes that drift between library versions: loading bars, font caches, deprecations."""
-    warnings.filterwarnings("ignore")
+    """Silence notes that drift between library versions: loading bars, font caches, deprecations; no other warning."""
+    for category in DRIFTING:
+        warnings.filterwarnings("ignore", category=category)
+    for message in SELF_TALK:
+        warnings.filterwarnings("ignore", f".*{message}", UserWarning)
     for name in ("matplotlib", "matplotlib.font_manager", "transformers", "jieba", "papermill", "fontTools"):
         logging.getLogger(name).setLevel(logging.ERROR)
     from transformers.utils import logging as transformers_logging

@@ -3,6 +3,8 @@
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from socialai.apps import check_labels, check_matrix
+
 
 class Learner(BaseEstimator):
     """A policy that learns; `fit` is replay on a uniformly random log (Li, Chu, Langford and Wang 2011).
@@ -13,12 +15,14 @@ class Learner(BaseEstimator):
     """
 
     def fit(self, items, clicks, contexts=None) -> "Learner":
-        """items (n,) shown at random, clicks (n,) 0 or 1, contexts (n, d) known before each choice (default: a 1)."""
-        self.items_, logged = np.unique(np.asarray(items), return_inverse=True)
-        clicks, k = np.asarray(clicks), len(self.items_)
-        X = np.ones((len(logged), 1)) if contexts is None else np.asarray(contexts, float)
-        if not len(X) == len(clicks) == len(logged) > 0:
-            raise ValueError(f"{len(logged)} items, {len(clicks)} clicks, {len(X)} contexts: the same number is needed")
+        """items (n,) shown at random, clicks (n,) 0 or 1, contexts (n, d) known before each choice (default: a 1).
+
+        Raises UserError for missing values, other clicks, and for sides of different length.
+        """
+        self.items_, logged = np.unique(check_labels(items, name="items"), return_inverse=True)
+        clicks, k = check_labels(clicks, len(logged), (0, 1), "clicks").astype(int), len(self.items_)
+        X = np.ones((len(logged), 1)) if contexts is None else contexts
+        X = check_matrix(X, "contexts", shape=(len(logged), None)).astype(float)
         self._rng = np.random.default_rng(self.seed)
         self._start(k, X.shape[1])
         matches, at = [], 0

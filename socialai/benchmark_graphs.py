@@ -3,11 +3,17 @@
 import networkx as nx
 import numpy as np
 
+from socialai.apps import check_number
+from socialai.cascades import check_communities
 from socialai.errors import UserError
 
 
 def mixing(graph: nx.Graph, labels) -> float:
-    """Mean over nodes of the share of their edges that leave their community, LFR's mu. labels: {node: community}."""
+    """Mean over nodes of the share of their edges that leave their community, LFR's mu. labels: {node: community}.
+
+    UserError for a node without a community and for a graph without edges.
+    """
+    check_communities(graph, labels)
     return float(np.mean([np.mean([labels[u] != labels[v] for v in graph[u]]) for u in graph if graph.degree(u)]))
 
 
@@ -21,8 +27,8 @@ def lfr_graph(n: int = 1000, mu: float = 0.3, seed: int = 0, **options) -> tuple
     settings |= {"max_community": 100, "max_iters": 1000} | options
     try:
         graph = nx.LFR_benchmark_graph(n, mu=mu, seed=seed, **settings)
-    except (nx.NetworkXError, nx.ExceededMaxIterations) as error:
-        raise UserError(f"no LFR graph with n={n}, mu={mu}, {settings}: {error}") from None
+    except (nx.NetworkXError, nx.ExceededMaxIterations, TypeError, ValueError, ZeroDivisionError) as error:
+        raise UserError(f"no LFR graph with n={n}, mu={mu}, {options}: {error}") from None
     graph.remove_edges_from(list(nx.selfloop_edges(graph)))
     truth = {v: min(graph.nodes[v]["community"]) for v in graph}
     plain = nx.Graph()
@@ -37,6 +43,9 @@ def planted_edges(n: int, m: int, size: int, mu: float, seed: int = 0) -> tuple[
     An edge starts at a random node and ends inside its community with probability 1 - mu, else anywhere. Repetitions
     are dropped, more of them inside, so the share that leaves comes out a little above mu. UserError: too many edges.
     """
+    for number, name in ((n, "n"), (m, "m"), (size, "size")):
+        check_number(number, name, 1, whole=True)
+    check_number(mu, "mu", 0, 1)
     rng = np.random.default_rng(seed)
     draws = m + m // 2
     u, community = rng.integers(n, size=draws), np.arange(n) // size

@@ -1,18 +1,53 @@
 """Spreading on a graph: the independent cascade (独立级联) and lazy greedy choice of seeds (Kempe et al. 2003)."""
 
 import heapq
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 
 import networkx as nx
 import numpy as np
+import pandas as pd
 
+from socialai.apps import check_list, check_number, one_line
 from socialai.errors import UserError
 
 
-def check_nodes(nodes, network) -> None:
-    """UserError, one line, for nodes that the network doesn't have."""
-    if unknown := [v for v in nodes if v not in network]:
+def check_nodes(nodes, network) -> list:
+    """The nodes as a list; UserError, one line, for none and for nodes that the network doesn't have."""
+    nodes = check_list(nodes, "nodes")
+    with one_line("nodes"):  # a list, say, can't be one
+        unknown = [v for v in nodes if v not in network]
+    if unknown:
         raise UserError(f"{len(unknown)} nodes are not in the network, the first is {unknown[0]!r}")
+    return nodes
+
+
+def check_graph(graph: nx.Graph, edges: bool = True) -> nx.Graph:
+    """The graph itself, if it has nodes, single edges of finite weights from 0 up, and edges, unless it needs none."""
+    if not isinstance(graph, nx.Graph):
+        raise UserError(f"a networkx graph is needed, not one {type(graph).__name__}")
+    if graph.is_multigraph():
+        raise UserError("the graph has several edges between one pair: add their weights up first")
+    if not len(graph):
+        raise UserError("the graph has no nodes and no edges")
+    try:
+        good = [0 <= weight < np.inf for _, _, weight in graph.edges(data="weight", default=1)]
+    except TypeError:
+        raise UserError("the graph has an edge whose weight is no number") from None
+    if not all(good):
+        raise UserError("the graph has an edge of negative, infinite or missing weight: ties count from 0 up")
+    if edges and not any(weight for _, _, weight in graph.edges(data="weight", default=1)):
+        raise UserError("the graph has no edges: at least one tie between two different nodes is needed")
+    return graph
+
+
+def check_communities(graph: nx.Graph, labels) -> nx.Graph:
+    """The graph itself, if it is one with edges, and labels names each node's community: {node: community}."""
+    if not isinstance(labels, (Mapping, pd.Series)):
+        raise UserError(f"a community for each node is needed, {{node: community}}, not one {type(labels).__name__}")
+    named = {v for v, label in labels.items() if label is not None and label == label}  # NaN is unlike itself
+    if missing := [v for v in check_graph(graph) if v not in named]:
+        raise UserError(f"{len(missing)} nodes have no community, the first is {missing[0]!r}")
+    return graph
 
 
 class Cascades:
@@ -21,12 +56,13 @@ class Cascades:
     Who is reached passes it on to each neighbour once, with probability p (1 - (1 - p)^weight if `weighted`). Tossing
     all coins first gives the same spread (Kempe et al. 2003, theorem 2.4's proof): a seed reaches what live edges
     join it to. All cascades are one graph of n_cascades * n cells, so that one search follows a seed through all.
-    Raises UserError for a p that is no probability and for no cascades.
+    Raises UserError for a graph that isn't one, a p that is no probability, and for no cascades.
     """
 
     def __init__(self, graph: nx.Graph, p: float = 0.1, n_cascades: int = 500, seed: int = 0, weighted: bool = False):
-        if not 0 <= p <= 1 or n_cascades < 1:
-            raise UserError(f"a probability from 0 to 1 and at least one cascade are needed, got {p} and {n_cascades}")
+        check_number(p, "the probability p", 0, 1)
+        check_number(n_cascades, "n_cascades", 1, whole=True)
+        check_graph(graph, edges=False)
         A = nx.to_scipy_sparse_array(graph, weight="weight", dtype=float, format="csr").tocoo()
         sources, targets = A.coords  # by rows: sorted by source
         chance = 1 - (1 - p) ** A.data if weighted else np.full(A.nnz, p)
@@ -38,7 +74,11 @@ class Cascades:
         self._start = np.searchsorted(tails, np.arange(n_cascades * self.n + 1))
 
     def reach(self, node: Hashable, reached: np.ndarray) -> np.ndarray:
-        """Cells (cascade * n + node) that `node` adds to the mask `reached` (n_cascades * n,), left unchanged."""
+        """Cells (cascade * n + node) that `node` adds to the mask `reached` (n_cascades * n,), left unchanged.
+
+        UserError for an unknown node.
+        """
+        check_nodes([node], self.nodes)
         new = np.arange(self.n_cascades) * self.n + self.nodes[node]
         found = []
         while len(new := np.unique(new[~reached[new]])):
@@ -53,9 +93,8 @@ class Cascades:
 
     def spread(self, seeds) -> np.ndarray:
         """(n_cascades,) number of nodes that the seeds reach, themselves included. UserError for unknown nodes."""
-        check_nodes(seeds, self.nodes)
         reached = np.zeros(self.n_cascades * self.n, bool)
-        for node in seeds:
+        for node in check_nodes(seeds, self.nodes):
             reached[self.reach(node, reached)] = True
         return reached.reshape(self.n_cascades, self.n).sum(1)
 
@@ -66,7 +105,9 @@ def greedy(cascades: Cascades, k: int, lazy: bool = True) -> tuple[list, int]:
     Spread is submodular: a node's gain only shrinks as seeds are added. So an old gain is an upper bound, and lazily
     (CELF, Leskovec et al. 2007) only nodes whose bound could still win are computed anew. Of equal gains the earlier
     node is taken, lazily or not. At least 1 - 1/e of the best spread on these cascades (Nemhauser et al. 1978).
+    UserError for a k that isn't from 1 to the number of nodes.
     """
+    check_number(k, "k", 1, cascades.n, whole=True)
     nodes, reached, seeds, computed = list(cascades.nodes), np.zeros(cascades.n_cascades * cascades.n, bool), [], 0
     bounds = [(-np.inf, i, -1) for i in range(len(nodes))]  # (minus gain, node, number of seeds when computed)
     while len(seeds) < k:

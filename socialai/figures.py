@@ -30,6 +30,7 @@ CJK_FONTS = (
     "PingFang SC",
     "Microsoft YaHei",
 )
+ATOL = 1e-3
 _run: dict = {"notebook": None, "folder": None}
 
 
@@ -82,12 +83,15 @@ def subplots(nrows: int = 1, ncols: int = 1, width: float = 7, height: float = 3
     return plt.subplots(nrows, ncols, figsize=(width, height), **options)
 
 
-def save(fig, name: str, data: pd.DataFrame, atol: float = 1e-3, picture: str = "svg") -> None:
+def save(fig, name: str, data: pd.DataFrame, atol: float | dict[str, float] = ATOL, picture: str = "svg") -> None:
     """Show a figure and keep it with the data that it draws.
 
     data: the tidy frame that was drawn. atol: how far a number may be from it in a later run, absolute; measured over
-    seeds where training is involved. picture: "svg", or "png" for pictures of many pixels.
+    seeds where training is involved; a dictionary has one for each column named, and 0.001 for the others. picture:
+    "svg", or "png" for pictures of many pixels. Raises ValueError when `atol` names a column that `data` lacks.
     """
+    if isinstance(atol, dict) and (missing := atol.keys() - set(map(str, data.columns))):
+        raise ValueError(f"figure {name} has no columns {sorted(missing)} that a tolerance could be for")
     inline = fig_to_png(fig)
     if (folder := _run["folder"]) is not None:
         target = folder / "figures"
@@ -150,16 +154,17 @@ def differences(runs: dict[str, Path], committed: Path | None = None, left_out: 
     return found
 
 
-def data_differs(then: Path, now: Path, atol: float) -> str | None:
-    """Why two CSV files of figure data differ, or None when they agree within `atol`."""
+def data_differs(then: Path, now: Path, atol: float | dict[str, float]) -> str | None:
+    """Why two CSV files of figure data differ, or None when they agree within `atol`, see `save`."""
     if not then.is_file():
         return f"{then.name} is missing"
     a, b = pd.read_csv(then), pd.read_csv(now)
     if list(a.columns) != list(b.columns) or len(a) != len(b):
         return f"{len(a)} rows of {list(a.columns)} in the repository, {len(b)} rows of {list(b.columns)} in a run"
     for column in a.columns:
+        within = atol.get(column, ATOL) if isinstance(atol, dict) else atol
         if pd.api.types.is_numeric_dtype(a[column]) and pd.api.types.is_numeric_dtype(b[column]):
-            close = np.isclose(a[column], b[column], rtol=1e-4, atol=atol, equal_nan=True)
+            close = np.isclose(a[column], b[column], rtol=1e-4, atol=within, equal_nan=True)
         else:
             close = (a[column].fillna("").astype(str) == b[column].fillna("").astype(str)).to_numpy()
         if not close.all():

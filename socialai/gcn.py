@@ -6,9 +6,15 @@ from scipy import sparse
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from socialai.apps import check_matrix
+
 
 def normalised_adjacency(A: sparse.csr_array) -> Tensor:
-    """A_hat = D^-1/2 (A + I) D^-1/2 as a sparse (n, n) tensor, D the degrees of A + I (equation 2)."""
+    """A_hat = D^-1/2 (A + I) D^-1/2 as a sparse (n, n) tensor, D the degrees of A + I (equation 2).
+
+    A (n, n): weights, none negative or missing.
+    """
+    A = sparse.csr_array(check_matrix(A, "A", sparse=True, low=0, square=True))
     looped = A + sparse.eye_array(A.shape[0])
     scale = sparse.diags_array(looped.sum(1) ** -0.5)
     made = (scale @ looped @ scale).tocoo()

@@ -12,11 +12,12 @@ import numpy as np
 import pandas as pd
 import torch
 from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 
-from socialai.apps import check_frame
+from socialai.apps import check_frame, check_list, check_number, one_line, sorted_ids
 from socialai.device import pick
 from socialai.errors import UserError
 from socialai.training import train, warmup_linear
@@ -34,6 +35,10 @@ class MarkovNextItem(BaseEstimator):
 
     def fit(self, events: pd.DataFrame, y=None) -> "MarkovNextItem":
         """events: columns user_id, item_id, time; events of one time count in the order of their rows."""
+        if self.smoothing != np.inf:
+            check_number(self.smoothing, "smoothing", 0)
+        if self.newest is not None:
+            check_number(self.newest, "newest", 1, whole=True)
         sequences, size = self._sequences(events), len(self.items_)
         newest = events.sort_values("time", kind="stable")["item_id"].iloc[-(self.newest or len(events)) :]
         self.popularity_ = np.bincount(self._known(newest), minlength=size + BOS + 1)[BOS + 1 :] / len(newest)
@@ -44,10 +49,10 @@ class MarkovNextItem(BaseEstimator):
 
     def predict(self, histories: list[list], k: int = 10) -> np.ndarray:
         """The k items likeliest to come next, best first, (n, k). UserError for items unknown to training."""
-        if unknown := {item for history in histories for item in history} - self.position_.keys():
-            raise UserError(
-                f"item {min(unknown)!r} wasn't in training; {len(unknown)} of the histories' items were not"
-            )
+        check_is_fitted(self), check_number(k, "k", 1, whole=True)
+        if unknown := {item for history in _histories(histories) for item in history} - self.position_.keys():
+            least = min(unknown, key=str)
+            raise UserError(f"item {least!r} wasn't in training; {len(unknown)} of the histories' items were not")
         return self.items_[np.argsort(-self._unseen_scores(histories), axis=1, kind="stable")[:, :k]]
 
     def ranks(self, histories: list[list], following: list) -> np.ndarray:
@@ -55,16 +60,20 @@ class MarkovNextItem(BaseEstimator):
 
         Items unknown to training are left out of the histories. A tie counts against: equal scores stand before.
         """
-        scores = self._unseen_scores(histories)
+        check_is_fitted(self)
+        scores, following = self._unseen_scores(histories), _histories([following])[0]
+        if len(scores) != len(following):
+            raise UserError(f"{len(scores)} histories but {len(following)} following items")
         own = np.array([self.position_.get(item, PAD) for item in following]) - BOS - 1
         return np.where(own >= 0, (scores >= scores[np.arange(len(own)), own, None]).sum(1), np.inf)
 
     def _sequences(self, events: pd.DataFrame) -> list[np.ndarray]:
         """Each user's items in order of time, as ids: those of items_, which this sets, come after PAD and BOS."""
         check_frame(events, ["user_id", "item_id", "time"])
-        self.items_ = np.sort(events["item_id"].unique())
+        self.items_ = sorted_ids(events["item_id"].unique(), "column 'item_id'")
         self.position_ = {item: place for place, item in enumerate(self.items_.tolist(), BOS + 1)}
-        events = events.sort_values("time", kind="stable")
+        with one_line("column 'time'"):
+            events = events.sort_values("time", kind="stable")
         return [ids.to_numpy() for _, ids in events["item_id"].map(self.position_).groupby(events["user_id"])]
 
     def _known(self, history: list) -> list[int]:
@@ -72,7 +81,7 @@ class MarkovNextItem(BaseEstimator):
 
     def _unseen_scores(self, histories: list[list]) -> np.ndarray:
         """(n, n_items), -inf for what a history holds: nobody rates a film twice."""
-        known = [self._known(history) for history in histories]
+        known = [self._known(history) for history in _histories(histories)]
         scores = self._scores(known)
         for row, ids in zip(scores, known, strict=True):
             row[np.array(ids, int) - BOS - 1] = -np.inf
@@ -82,6 +91,14 @@ class MarkovNextItem(BaseEstimator):
         if np.isinf(self.smoothing):
             return np.tile(self.popularity_, (len(histories), 1))
         return self.follows_[[ids[-1] if ids else PAD for ids in histories]] + self.smoothing * self.popularity_
+
+
+def _histories(histories: list[list]) -> list[list]:
+    """Lists of items, one at least; a history may be empty."""
+    histories = [check_list(history, "items", empty=True) for history in check_list(histories, "histories")]
+    with one_line("items"):  # a list, say, can't be one
+        set().union(*histories)
+    return histories
 
 
 class TransformerNextItem(MarkovNextItem):

@@ -1,6 +1,7 @@
 """Pre-training from scratch: a tokenizer from the corpus, masked and causal models, and counting as their baseline."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,19 @@ def masked_model(tokenizer, d_model: int = 128, n_layers: int = 2, n_heads: int 
     return BertForMaskedLM(config)
 
 
+def show_neighbour(model: BertForMaskedLM) -> BertForMaskedLM:
+    """The same model, which from now on finds in each token's vector that of the token before it, added.
+
+    No model that one would use: it shows what attention has to find out by itself, namely where the neighbour stands.
+    """
+
+    def add(_, __, vectors):  # (B, n, d)
+        return vectors + nn.functional.pad(vectors[:, :-1], (0, 0, 1, 0))
+
+    model.bert.embeddings.word_embeddings.register_forward_hook(add)
+    return model
+
+
 def causal_model(tokenizer, d_model: int = 128, n_layers: int = 2, n_heads: int = 4) -> GPT2LMHeadModel:
     """An untrained GPT-2 of the given size for this tokenizer."""
     config = GPT2Config(
@@ -106,15 +120,34 @@ def mask_tokens(input_ids: Tensor, tokenizer, rng: np.random.Generator, share: f
 
 def masked_loss(model: BertForMaskedLM, batch: dict) -> Tensor:
     """Mean cross-entropy in nats of the chosen tokens; only they pass through the output layer, the costliest one."""
+    return _chosen_losses(model, batch)[0].mean()
+
+
+def _chosen_losses(model: BertForMaskedLM, batch: dict) -> tuple[Tensor, Tensor]:
+    """(cross-entropy of each chosen token, what the model sees in its place), both (chosen,)."""
     states = model.bert(batch["input_ids"], batch["attention_mask"]).last_hidden_state  # (B, n, d)
     chosen = batch["labels"] != IGNORED  # (B, n)
-    return cross_entropy(model.cls(states[chosen]).float(), batch["labels"][chosen])
+    logits, labels = model.cls(states[chosen]).float(), batch["labels"][chosen]  # (chosen, V), (chosen,)
+    return cross_entropy(logits, labels, reduction="none"), batch["input_ids"][chosen]
+
+
+def _loss_while_learning(model: BertForMaskedLM, batch: dict, mask_id: int) -> Tensor:
+    """`masked_loss` in its gradient, but in its value the loss at [MASK] alone, as `held_out_loss` measures it.
+
+    A chosen token that stayed as it is can be copied: counted in, it would make the guesses look better than they are.
+    """
+    losses, seen = _chosen_losses(model, batch)
+    mean, at_masks = losses.mean(), losses.detach()[seen == mask_id]
+    return mean - mean.detach() + at_masks.mean() if len(at_masks) else mean
 
 
 def causal_loss(model: GPT2LMHeadModel, batch: dict) -> Tensor:
-    """Mean cross-entropy in nats of each real token after the first, given those before it."""
+    """Mean cross-entropy in nats of each real token after the first, given those before it.
+
+    A batch with "learnt" (B, n) counts those tokens only where it is true.
+    """
     logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits[:, :-1]  # (B, n - 1, V)
-    real = batch["attention_mask"][:, 1:].bool()
+    real = batch["attention_mask"][:, 1:].bool() & batch.get("learnt", batch["attention_mask"].bool())[:, 1:]
     return cross_entropy(logits[real].float(), batch["input_ids"][:, 1:][real])
 
 
@@ -125,14 +158,16 @@ def pretrain(
     epochs: int,
     learning_rate: float = 1e-3,
     batch_size: int = 8,
-    share: float = 0.15,
+    share: float | None = None,
     seed: int = 0,
     checkpoint: Path | None = None,
     progress: Callable[[int, int, float], None] | None = None,
 ) -> list[dict]:
     """Train a masked or causal model in place on token ids; the history of `socialai.training.train`.
 
-    share of the tokens is masked, drawn anew in each epoch (Liu et al. 2019). checkpoint: as in `train`.
+    share of the tokens is learnt from, drawn anew in each epoch (Liu et al. 2019); None: 0.15 for a masked model, all
+    for a causal one. A masked model learns from all chosen tokens; the losses of its history are those at [MASK].
+    checkpoint: as in `train`.
     """
     device, rng = next(model.parameters()).device, np.random.default_rng(seed)
     masked, lengths = isinstance(model, BertForMaskedLM), [len(row) for row in ids]
@@ -142,13 +177,19 @@ def pretrain(
         for rows in similar_lengths(lengths, batch_size, rng):
             batch = pad([ids[i] for i in rows], tokenizer.pad_token_id, device)
             if masked:
-                batch["input_ids"], batch["labels"] = mask_tokens(batch["input_ids"], tokenizer, rng, share)
+                batch["input_ids"], batch["labels"] = mask_tokens(
+                    batch["input_ids"], tokenizer, rng, 0.15 if share is None else share
+                )
+            elif share is not None:
+                learnt = torch.from_numpy(rng.random(batch["input_ids"].shape) < share)
+                learnt[0, 1] = True  # never none: every text has its first token, [CLS], and one to learn
+                batch["learnt"] = learnt.to(device)
             yield batch
 
     return train(
         model,
         batches,
-        masked_loss if masked else causal_loss,
+        partial(_loss_while_learning, mask_id=tokenizer.mask_token_id) if masked else causal_loss,
         torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=0.01, fused=True),
         epochs,
         factor=lambda step, n_steps: warmup_linear(step, n_steps, 0.1),
@@ -158,19 +199,39 @@ def pretrain(
     )
 
 
-@torch.no_grad()
-def held_out_loss(model: nn.Module, tokenizer, ids: list[list[int]], seed: int = 0) -> float:
-    """Cross-entropy in nats a token on texts that training didn't see; for a masked model, of tokens drawn by seed."""
-    device, rng = next(model.parameters()).device, np.random.default_rng(seed)
-    masked, total, count = isinstance(model, BertForMaskedLM), 0.0, 0
-    model.eval()
+def hide(
+    tokenizer, ids: list[list[int]], share: float = 0.15, seed: int = 0, device: torch.device | str = "cpu"
+) -> Iterator[dict]:
+    """Batches as `mask_tokens` makes them, but with labels at [MASK] only, and the texts as they were in "true_ids".
+
+    What stayed visible can be copied: to guess it shows nothing. The same tokens are hidden for every model and device.
+    """
+    rng = np.random.default_rng(seed)
     for start in range(0, len(ids), 64):
         batch = pad(ids[start : start + 64], tokenizer.pad_token_id, device)
-        if masked:
-            batch["input_ids"], batch["labels"] = mask_tokens(batch["input_ids"], tokenizer, rng)
+        inputs, labels = mask_tokens(batch["input_ids"], tokenizer, rng, share)
+        labels = labels.masked_fill(inputs != tokenizer.mask_token_id, IGNORED)
+        yield batch | {"true_ids": batch["input_ids"], "input_ids": inputs, "labels": labels}
+
+
+@torch.no_grad()
+def held_out_loss(model: nn.Module, tokenizer, ids: list[list[int]], share: float = 0.15, seed: int = 0) -> float:
+    """Cross-entropy in nats a token on texts that training didn't see.
+
+    Of a causal model: of every token after the first. Of a masked model: of those that `hide` hides by share and seed,
+    to be compared with what `CountModel.losses_where_hidden` says of the same ones.
+    """
+    device, masked, total, count = next(model.parameters()).device, isinstance(model, BertForMaskedLM), 0.0, 0
+    if masked:
+        batches = hide(tokenizer, ids, share, seed, device)
+    else:
+        batches = (pad(ids[i : i + 64], tokenizer.pad_token_id, device) for i in range(0, len(ids), 64))
+    model.eval()
+    for batch in batches:
         n = int((batch["labels"] != IGNORED).sum() if masked else batch["attention_mask"][:, 1:].sum())
-        total += (masked_loss if masked else causal_loss)(model, batch).item() * n
-        count += n
+        if n:
+            total += (masked_loss if masked else causal_loss)(model, batch).item() * n
+            count += n
     return total / count
 
 
@@ -201,6 +262,21 @@ class CountModel:
         previous, following = _pairs(ids)
         unigram = float(-np.log(self.unigram[following]).mean())
         return {"unigram": unigram, "bigram": self._bigram_loss(previous, following, self.weight)}
+
+    def losses_where_hidden(self, batches: Iterable[dict], special: list[int]) -> dict[str, float]:
+        """{"unigram", "bigram"}: the same on the tokens that `hide` hid, among which the ids in special never are.
+
+        The bigram is told the true token before each, where a masked model may see another [MASK].
+        """
+        pairs = []
+        for batch in batches:
+            true, hidden = batch["true_ids"].cpu(), batch["labels"][:, 1:].cpu() != IGNORED
+            pairs.append(torch.stack([true[:, :-1][hidden], true[:, 1:][hidden]]))
+        previous, following = torch.cat(pairs, dim=1).numpy()
+        unigram = self.unigram[following] / (1 - self.unigram[special].sum())
+        ruled_out = sum(self.probability(previous, np.full_like(previous, token)) for token in special)
+        bigram = self.probability(previous, following) / (1 - ruled_out)
+        return {"unigram": float(-np.log(unigram).mean()), "bigram": float(-np.log(bigram).mean())}
 
     def probability(self, previous: np.ndarray, following: np.ndarray, weight: float | None = None) -> np.ndarray:
         """p(following | previous) for arrays of token ids of one shape."""

@@ -149,8 +149,7 @@ def sweep_table(name: str) -> str:
         "| --- " * (len(sweep.axes) + 4) + "|",
     ]
     for row in table.to_dict("records"):
+        spread = results.number(row["spread"]) if row["count"] > 1 else ""
         named = [str(row[key]) for key in (*sweep.axes, "result")]
-        lines.append(
-            f"| {' | '.join([*named, results.number(row['mean']), results.number(row['spread'])])} | {row['count']} |"
-        )
+        lines.append(f"| {' | '.join([*named, results.number(row['mean']), spread])} | {row['count']} |")
     return "\n".join(lines)

@@ -7,7 +7,7 @@ from pathlib import Path
 import jinja2
 import pandas as pd
 
-from socialai import figures, paths, results, sweeps
+from socialai import figures, paths, results, sweep_figures, sweeps
 from socialai.errors import UserError
 from socialai.experiments import Outcome, plan
 from socialai.runs import Run, make_run
@@ -180,7 +180,7 @@ def sweep_entry(sweep: sweeps.Sweep, fresh: set[str]) -> dict | None:
         "name": sweep.name,
         "what": f"{what}: {len(done)} of {of} runs, {where}.",
         "table": sweeps.summary(frame, [*sweep.axes, "result"]),
-        "picture": data_uri(sweeps.draw(sweep, frame), "svg+xml") if len(frame) else "",
+        "picture": data_uri(sweep_figures.draw(sweep, frame), "svg+xml") if len(frame) else "",
     }
 
 

@@ -13,18 +13,16 @@ figures/experiments/NAME.json.
 """
 
 import difflib
-import io
 import itertools
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import yaml
 
-from socialai import figures, paths, results
-from socialai.errors import DataUnavailable, UserError
+from socialai import paths, results, sweep_figures
+from socialai.errors import UserError
 from socialai.runs import Run, default_parameters, find_notebook, make_run
 
 KEYS = ("notebook", "grid", "fixed", "results", "baselines", "title")
@@ -139,7 +137,7 @@ def keep(sweep: Sweep, runs: list[tuple[dict, dict]]) -> Path:
     }
     sweep.committed.parent.mkdir(parents=True, exist_ok=True)
     results.write_json(sweep.committed, content)
-    sweep.committed.with_suffix(".svg").write_bytes(draw(sweep, rows(sweep, runs)))
+    sweep.committed.with_suffix(".svg").write_bytes(sweep_figures.draw(sweep, rows(sweep, runs)))
     return sweep.committed
 
 
@@ -170,69 +168,3 @@ def differences() -> list[str]:
 
 def _records(table: pd.DataFrame) -> list[dict]:
     return json.loads(table.to_json(orient="records", double_precision=10))
-
-
-def draw(sweep: Sweep, frame: pd.DataFrame) -> bytes:
-    """SVG: mean and 95 % interval (t) over the seeds, a panel a result, one axis across, the others as lines.
-
-    Across goes the numeric axis with the most values, else the first one; the points are the single runs.
-    """
-    try:
-        figures.style()
-    except DataUnavailable:  # only Chinese labels need the font
-        pass
-    axes = [axis for axis in sweep.axes if len(sweep.grid[axis]) > 1]
-    numeric = [axis for axis in axes if all(isinstance(v, int | float) for v in sweep.grid[axis])]
-    across = max(numeric or axes[:1], key=lambda axis: len(sweep.grid[axis]), default=None)
-    ticks = sweep.grid[across] if across else [""]
-    others = [axis for axis in axes if axis != across]
-    lines = list(itertools.product(*(sweep.grid[axis] for axis in others)))
-    names = list(dict.fromkeys(frame["result"]))
-    fig, panels = figures.subplots(len(names), 1, width=7, height=0.8 + 3 * len(names), squeeze=False)
-    for ax, name in zip(panels[:, 0], names, strict=True):
-        ends = {}
-        for number, line in enumerate(lines):
-            part = frame[frame["result"] == name]
-            for axis, value in zip(others, line, strict=True):
-                part = part[part[axis] == value]
-            offset = 0.06 * (number - (len(lines) - 1) / 2)  # so that intervals stand beside each other
-            grey = any(value in sweep.baselines for value in line)
-            look = {"color": figures.GREY if grey else figures.COLORS[number % len(figures.COLORS)]}
-            look |= {"marker": "os^Dv*"[number % 6], "ls": "--" if grey else "-"}
-            groups = [part[part[across] == tick]["value"] if across else part["value"] for tick in ticks]
-            at = [k + offset for k, group in enumerate(groups) if len(group)]
-            groups = [group for group in groups if len(group)]
-            means = [group.mean() for group in groups]
-            ax.errorbar(at, means, [half_interval(group) for group in groups], capsize=3, **look)
-            for x, group in zip(at, groups, strict=True):
-                ax.plot([x] * len(group), group, ".", color=look["color"], alpha=0.4, ms=4)
-            if means:
-                ends[", ".join(map(str, line))] = (means[-1], look["color"])
-        ax.set(ylabel=name, xlabel=across or "", xticks=range(len(ticks)), xlim=(-0.3, len(ticks) - 0.7))
-        ax.set_xticklabels([str(tick) for tick in ticks])
-        _label(ax, len(ticks) - 0.78, ends)
-    n_seeds = len(sweep.grid.get("seed", [0]))
-    note = f"mean and 95 % interval over {n_seeds} seeds" if n_seeds > 1 else "one seed: no interval"
-    panels[0, 0].set_title(f"{sweep.title or sweep.name}\n", loc="left")
-    panels[0, 0].text(0, 1.02, note, transform=panels[0, 0].transAxes, fontsize=9, color="#555555")
-    buffer = io.BytesIO()
-    fig.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    figures.plt.close(fig)
-    return buffer.getvalue()
-
-
-def half_interval(values) -> float:
-    """Half the width of the 95 % t interval of a mean; 0 for a single value, which has none."""
-    from scipy import stats
-
-    n = len(values)
-    return float(stats.t.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n)) if n > 1 else 0.0
-
-
-def _label(ax, x: float, ends: dict[str, tuple[float, str]]) -> None:
-    """Labels of lines at their right ends, moved apart where they would overlap."""
-    gap = 0.06 * (ax.get_ylim()[1] - ax.get_ylim()[0])
-    lowest = -np.inf
-    for text, (y, color) in sorted(ends.items(), key=lambda item: item[1][0]):
-        lowest = max(y, lowest + gap)
-        ax.text(x, lowest, text, color=color, va="center")

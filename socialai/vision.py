@@ -102,10 +102,9 @@ def crop(images: Tensor, top: Tensor, left: Tensor, size: tuple[int, int]) -> Te
     (height, width), (h, w) = images.shape[-2:], size
     if len(images) and (min(top.min(), left.min()) < 0 or top.max() + h > height or left.max() + w > width):
         raise ValueError(f"a window of {h} by {w} leaves the image of {height} by {width}")
-    batch = torch.arange(len(images), device=images.device)[:, None, None]  # (B, 1, 1)
-    rows = (top[:, None] + torch.arange(h)).to(images.device)[:, :, None]  # (B, h, 1)
-    columns = (left[:, None] + torch.arange(w)).to(images.device)[:, None, :]  # (B, 1, w)
-    return images[batch, :, rows, columns].permute(0, 3, 1, 2)  # indexing put the channels last
+    windows = images.unfold(2, h, 1).unfold(3, w, 1)  # (B, C, rows, columns, h, w), a view: nothing is copied yet
+    batch = torch.arange(len(images), device=images.device)  # (B,)
+    return windows[batch, :, top.to(images.device), left.to(images.device)]  # (B, C, h, w)
 
 
 def random_crop(

@@ -261,17 +261,19 @@ def test_pacing_spends_the_budget_over_the_day_and_buys_more_with_it():
     assert paced["value"].sum() > 1.1 * plain["value"].sum()
     free = A.run_campaign(*day_of, budget, stop=False)
     won, cost = A.second_price(day_of[1], day_of[2])
+    assert A.run_campaign([0, 2], [2.0, 2.0], [1.0, 1.0], 9.0)["spend"].tolist() == [1, 0, 1], "an hour without posts"
     assert np.isclose(free["spend"].sum(), cost.sum()) and np.isclose(free["value"].sum(), day_of[1][won].sum())
 
 
 GOOD = log_of(100, 0)
+UNIFORM = GOOD.assign(propensity=1 / 3)
 
 
 @pytest.mark.parametrize(
     ("call", "says"),
     [
         (lambda: A.click_rates(GOOD.rename(columns={"click": "clicks"}), ["item_id"]), "did you mean 'clicks'"),
-        (lambda: A.click_rates(GOOD.assign(click=2), ["item_id"]), "'click' must hold 0 and 1 only"),
+        (lambda: A.click_rates(GOOD.assign(click=2), ["item_id"]), "'click' must be 0 or 1; one is 2"),
         (lambda: A.click_rates(GOOD.head(0), ["item_id"]), "no rows"),
         (lambda: A.OffPolicyValue("ipw").fit(GOOD, POLICY), "no method 'ipw': choose from dm, ips, snips, dr"),
         (lambda: A.OffPolicyValue().fit(GOOD.assign(propensity=0.0), POLICY), "must lie above 0"),
@@ -280,14 +282,46 @@ GOOD = log_of(100, 0)
         (lambda: A.OffPolicyValue().fit(GOOD, POLICY[:3]), "the policy says nothing of position 2"),
         (lambda: A.OffPolicyValue().fit(GOOD[GOOD["item_id"] < 2], POLICY), "shows item 2 at position 1"),
         (lambda: A.replay(bandits.UCB(), GOOD), "uniformly random policy"),
-        (lambda: A.replay(bandits.UCB(), GOOD.assign(propensity=0.5), np.ones((3, 1))), "3 contexts for 100"),
+        (
+            lambda: A.replay(bandits.UCB(), GOOD.assign(propensity=0.5), np.ones((3, 1))),
+            "contexts has 3 rows: 100 are needed",
+        ),
         (lambda: A.ResponseModel("xgb").fit(GOOD[["item_id"]], GOOD["click"]), "no kind 'xgb'"),
         (
             lambda: A.ResponseModel().fit(GOOD[["item_id"]], GOOD["click"]).predict(GOOD[["click"]]),
             "no column 'item_id'",
         ),
         (lambda: A.impressions_needed(0.1, 0.1), "two different rates"),
-        (lambda: A.run_campaign([0], [1.0], [1.0], budget=-1), "positive budget"),
+        (lambda: A.impressions_needed(0.1, 0.2, power=0.0), "a power above 0.025"),
+        (lambda: A.run_campaign([0], [1.0], [1.0], budget=-1), "budget must be above 0; it is -1"),
+        (lambda: A.run_campaign([0], [np.nan], [1.0], budget=1), "values must be at least 0; place 0 holds nan"),
+        (lambda: A.run_campaign([-1], [1.0], [1.0], budget=1), "interval must be whole and at least 0"),
+        (lambda: A.run_campaign([0, 1], [1.0, 1.0], [1.0], budget=1), "prices: 2 are needed"),
+        (lambda: A.run_campaign([0], [1.0], [1.0], budget=1, gain=np.nan), "gain must be at least 0; it is nan"),
+        (lambda: A.second_price([1.0], [np.nan]), "prices must be at least 0; place 0 holds nan"),
+        (lambda: A.second_price([-1.0], [1.0]), "bids must be at least 0"),
+        (lambda: A.calibration_table([0, 1], [0.5, 2]), "scores must be at least 0 and at most 1; place 1 holds 2"),
+        (lambda: A.calibration_table([0, 1], [0.5, np.nan]), "place 1 holds nan"),
+        (lambda: A.calibration_table([0, np.nan], [0.5, 0.5]), "labels: 1 are missing"),
+        (lambda: A.calibration_table([0], [0.5], bins=0), "bins must be whole and at least 1"),
+        (lambda: A.click_rates(GOOD, "item_id"), "`by` is a list of columns"),
+        (lambda: A.click_rates(GOOD, ["item_id"], "wald"), "the method wilson or exact"),
+        (lambda: A.shown_shares(GOOD.assign(item_id=None)), "'item_id' misses 100 values"),
+        (lambda: A.OffPolicyValue(smoothing=-1).fit(GOOD, POLICY), "smoothing must be at least 0"),
+        (lambda: A.replay(bandits.UCB(), GOOD.assign(propensity=2)), "must lie above 0 and not above 1"),
+        (lambda: A.replay(bandits.LinUCB(), UNIFORM, np.full((100, 1), np.nan)), "contexts: Input contains NaN"),
+        (lambda: bandits.UCB().fit([0, 1], [1]), "2 rows but 1 clicks"),
+        (lambda: bandits.UCB().fit([0, None], [0, 1]), "items: 1 are missing"),
+        (lambda: bandits.Thompson().fit([0, 1], [0, -1]), "clicks must be 0 or 1; one is -1"),
+        (lambda: bandits.Thompson().fit([], []), "there must be some"),
+        (lambda: A.ResponseModel().fit(None, [0]), "a pandas DataFrame is needed"),
+        (lambda: A.ResponseModel().fit(GOOD[["item_id"]], [0, 1]), "100 rows but 2 responses"),
+        (lambda: A.ResponseModel().fit(GOOD[["item_id"]], [0] * 100), "responses: .* one class"),
+        (lambda: A.ResponseModel().fit(GOOD[["item_id"]].assign(item_id=None), GOOD["click"]), "misses 100 values"),
+        (
+            lambda: A.ResponseModel("fm").fit(GOOD[["item_id"]], GOOD["click"], (GOOD[["item_id"]], [2] * 100)),
+            "responses must be 0 or 1; one is 2",
+        ),
     ],
 )
 def test_what_a_user_can_get_wrong_is_told_in_one_line(call, says):

@@ -196,6 +196,16 @@ def test_an_interval_over_groups_is_wider_when_groups_are_alike():
     assert B.mean_interval(np.stack([values, values], 1), groups).T == pytest.approx(np.stack([together, together]))
 
 
+FITTED, VALUES = B.BetaGeometricNBD(), B.GammaGamma()
+FITTED.r_, FITTED.alpha_, FITTED.a_, FITTED.b_ = TRUTH.values()
+VALUES.p_, VALUES.q_, VALUES.gamma_ = 6.25, 3.74, 15.44
+HAZARD = B.DiscreteHazard().fit([[1.0], [2], [3]], [1, 2, 2], [True, True, False])
+
+
+def test_in_no_time_nothing_is_bought():
+    assert (FITTED.predict(X, 0) == 0).all() and FITTED.probability_silent(X, 0) == pytest.approx(1)
+
+
 @pytest.mark.parametrize(
     ("call", "says"),
     [
@@ -208,8 +218,44 @@ def test_an_interval_over_groups_is_wider_when_groups_are_alike():
         (lambda: B.BetaGeometricNBD().fit(X.assign(frequency=np.nan)), "misses 4 values"),
         (lambda: B.GammaGamma().fit(X.assign(frequency=0)), "nobody bought twice"),
         (lambda: B.GammaGamma().fit(X.assign(monetary_value=0.0)), "cost nothing"),
-        (lambda: B.DiscreteHazard().fit([[1.0]], [0.0], [True]), "durations above 0"),
+        (lambda: B.DiscreteHazard().fit([[1.0]], [0.0], [True]), "duration must be above 0; place 0 holds 0"),
         (lambda: B.DiscreteHazard().fit([[1.0], [2]], [2.0, 2], [False, False]), "with the event and"),
+        (lambda: B.summarize(PURCHASES.assign(date="soon"), "2024-03-01"), "column 'date': Unknown datetime string"),
+        (lambda: B.summarize(PURCHASES.assign(date=20240101), "2024-03-01"), "must hold dates; it holds int64"),
+        (lambda: B.summarize(PURCHASES, "soon"), "until: Unknown datetime string"),
+        (lambda: B.summarize(PURCHASES, None), "until must hold dates"),
+        (lambda: B.summarize(PURCHASES, pd.Timestamp("2024-03-01", tz="UTC")), "without a time zone"),
+        (lambda: B.retention(PURCHASES.assign(date="soon")), "column 'date': Unknown datetime string"),
+        (lambda: B.snapshot(PURCHASES, "2024-02-12", np.nan), "weeks must be at least 0.14.*; it is nan"),
+        (lambda: FITTED.predict(X, -4), "weeks must be at least 0; it is -4"),
+        (lambda: FITTED.probability_silent(X, -3), "weeks must be at least 0; it is -3"),
+        (lambda: FITTED.expected_purchases([1, np.nan]), "weeks must be at least 0; place 1 holds nan"),
+        (lambda: FITTED.probability_alive(X.drop(columns="T")), "no column 'T'"),
+        (lambda: B.lifetime_value(FITTED, VALUES, X, -3), "weeks must be whole and at least 1; it is -3"),
+        (lambda: B.lifetime_value(FITTED, VALUES, X, 3, np.nan), "discount must be at least 0; it is nan"),
+        (lambda: VALUES.predict(X.assign(monetary_value=-1.0)), "finite and not negative"),
+        (lambda: B.simulate_customers(1, 1, 1, 1, [np.inf]), "T must be at least 0; place 0 holds inf"),
+        (lambda: B.simulate_customers(1, -1, 1, 1, [1.0]), "must be above 0; place 1 holds -1"),
+        (lambda: B.bgnbd_log_likelihood([1, 1, 1, 0], [1], [1], [2]), "theta must be above 0; place 3 holds 0"),
+        (lambda: B.bgnbd_log_likelihood([1, 1, 1, 1], [1, 2], [1], [2]), "in rows of one length"),
+        (lambda: B.gamma_gamma_log_likelihood([1, 1, 1], [1], [np.nan]), "x and m must be above 0"),
+        (lambda: B.DiscreteHazard().fit([[np.nan], [2]], [1, 2], [True, False]), "X: Input contains NaN"),
+        (lambda: B.DiscreteHazard().fit([[1.0], [2]], [1, np.nan], [True, False]), "place 1 holds nan"),
+        (lambda: B.DiscreteHazard().fit([[1.0], [2]], [1, 2], [True, None]), "events: 1 are missing"),
+        (lambda: B.DiscreteHazard().fit([[1.0], [2]], [1], [True, False]), "duration: 2 are needed"),
+        (lambda: HAZARD.survival([[np.nan]]), "X: Input contains NaN"),
+        (lambda: HAZARD.survival([[1.0, 2]]), "X has 2 columns: 1 are needed"),
+        (lambda: B.mean_interval([1, np.nan]), "values must be finite; place 1 holds nan"),
+        (lambda: B.mean_interval([]), "values: there are none"),
+        (lambda: B.mean_interval([1, 2], [1]), "2 rows but 1 groups"),
+        (lambda: MarkovNextItem(smoothing=-1).fit(EVENTS), "smoothing must be at least 0"),
+        (lambda: MarkovNextItem(newest=-3).fit(EVENTS), "newest must be whole and at least 1"),
+        (lambda: MarkovNextItem().fit(EVENTS.assign(item_id=["x", 1] * 160)), "text and numbers can't be mixed"),
+        (lambda: MarkovNextItem().fit(EVENTS).predict(["x"]), "a list of items is needed, not one str"),
+        (lambda: MarkovNextItem().fit(EVENTS).predict([]), "there are no histories"),
+        (lambda: MarkovNextItem().fit(EVENTS).predict([["x"]], k=0), "k must be whole and at least 1"),
+        (lambda: MarkovNextItem().fit(EVENTS).predict([[None, "zz"]]), "2 of the histories' items were not"),
+        (lambda: MarkovNextItem().fit(EVENTS).ranks([["x"]], ["a", "b"]), "1 histories but 2 following items"),
         (lambda: MarkovNextItem().fit(EVENTS.drop(columns="time")), "no column 'time'"),
         (lambda: MarkovNextItem().fit(EVENTS).predict([["x", "zz"]]), "item 'zz' wasn't in training"),
     ],

@@ -108,17 +108,56 @@ def test_nobody_reviews_when_a_review_costs_more_than_any_mistake():
 @pytest.mark.parametrize(
     ("options", "scores", "y", "says"),
     [
-        ({"miss": -1}, [0.1], [1], "negative"),
-        ({"capacity": 2}, [0.1], [1], "share"),
-        ({}, [0.1], [2], "0 .* or 1"),
-        ({}, [0.1, 0.2], [1], "2 posts but 1 labels"),
-        ({}, [np.nan], [1], "not finite"),
-        ({}, [], [], "must be some"),
+        ({"miss": -1}, [0.1], [1], "must be at least 0; place 0 holds -1"),
+        ({"miss": np.nan}, [0.1], [1], "place 0 holds nan"),
+        ({"capacity": 2}, [0.1], [1], "capacity must be at least 0 and at most 1"),
+        ({}, [0.1], [2], "labels must be 0 or 1; one is 2"),
+        ({}, [0.1, 0.2], [1], "2 rows but 1 labels"),
+        ({}, [np.nan], [1], "scores must be finite; place 0 holds nan"),
+        ({}, [], [], "scores: there are none"),
     ],
 )
 def test_wrong_costs_and_cases_are_told(options, scores, y, says):
     with pytest.raises(UserError, match=says):
         ThreeWay(**options).fit(scores, y)
+
+
+SCORES, LABELS = [0.1, 0.4, 0.6, 0.9], [0, 1, 0, 1]
+WAY, FEW = ThreeWay().fit(SCORES, LABELS), Prototypes().fit(np.eye(4), LABELS)
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: WAY.predict([np.nan]), "scores must be finite; place 0 holds nan"),
+        (lambda: WAY.predict([]), "scores: there are none"),
+        (lambda: WAY.costs([0.1, 0.2], [1]), "2 rows but 1 labels"),
+        (lambda: WAY.costs([0.1], [2]), "labels must be 0 or 1"),
+        (lambda: precision_at_recall(LABELS, [0.1, 0.2, 0.3, np.nan]), "place 3 holds nan"),
+        (lambda: precision_at_recall(LABELS, SCORES, recall=0), "recall must be above 0 and at most 1"),
+        (lambda: precision_at_recall(LABELS, SCORES, resamples=0), "resamples must be whole and at least 1"),
+        (lambda: KeywordList().fit(["a", None], [0, 1]), "text 1 is None: a string is needed"),
+        (lambda: KeywordList().fit(["a", "b"], [0, None]), "labels: 1 are missing"),
+        (lambda: KeywordList(listed="spam").fit(["a"], [0]), "a list of listed words is needed"),
+        (lambda: KeywordList(listed=["a"]).fit(["a"], [0]).predict([np.nan]), "text 0 is nan"),
+        (lambda: KeywordList(listed=["a"]).fit(["a"], [0]).predict("spam"), "a list of texts is needed"),
+        (lambda: Prototypes().fit([[np.nan], [1]], [0, 1]), "X: Input contains NaN"),
+        (lambda: Prototypes().fit([[0.0], [1]], [0, 0]), "one class only"),
+        (lambda: Prototypes().fit([[0.0], [1]], [0]), "inconsistent numbers of samples"),
+        (lambda: FEW.predict(np.full((1, 4), np.nan)), "X: Input contains NaN"),
+        (lambda: FEW.predict(np.eye(3)), "X has 3 features, but Prototypes is expecting 4"),
+        (lambda: evade(None, "pinyin"), "a text is needed, not None"),
+        (lambda: evade("你", "pinyin", targets="你"), "a list of targets is needed, not one str"),
+        (lambda: evade("你", "pinyin", share=2), "share must be at least 0 and at most 1"),
+        (lambda: undisguise(np.nan), "a text is needed, not nan"),
+        (lambda: sounds(None), "a text is needed, not None"),
+        (lambda: posts(GOOD.assign(text=["a", 3])), "text 1 is 3: a string is needed"),
+    ],
+)
+def test_what_users_get_wrong_is_told_in_one_line(call, says):
+    with pytest.raises(UserError, match=says) as error:
+        call()
+    assert "\n" not in str(error.value)
 
 
 # Precision at a recall
@@ -205,6 +244,19 @@ def test_a_queue_that_runs_dry_or_is_misnamed_is_told():
         review_queue(LogisticRegression(), X, y, X, y, start=50, batch=20, rounds=10)
     with pytest.raises(UserError, match="uncertainty, likely, random"):
         review_queue(LogisticRegression(), X, y, X, y, "best", start=10, batch=5, rounds=2)
+    for wrong, says in (({"start": 0}, "start must be"), ({"batch": -1}, "batch must be"), ({"rounds": -1}, "rounds")):
+        with pytest.raises(UserError, match=says):
+            review_queue(LogisticRegression(), X, y, X, y, **{"start": 10, "batch": 5, "rounds": 2} | wrong)
+    with pytest.raises(UserError, match="X: Input contains NaN"):
+        review_queue(LogisticRegression(), X * np.nan, y, X, y, start=10, batch=5, rounds=2)
+    with pytest.raises(UserError, match="100 rows but 99 labels"):
+        review_queue(LogisticRegression(), X, y, X, y[1:], start=10, batch=5, rounds=2)
+
+
+def test_a_queue_may_be_worked_off_to_its_end():
+    X, y = two_clouds(100)
+    table = review_queue(LogisticRegression(), X, y, X, y, start=50, batch=25, rounds=2)
+    assert table["labels"].tolist() == [50, 75, 100] and table["found"].iloc[-1] == y.sum()
 
 
 # Evasion

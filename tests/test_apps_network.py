@@ -14,7 +14,7 @@ from sklearn.metrics import normalized_mutual_info_score as nmi
 
 from socialai.apps import network as N
 from socialai.benchmark_graphs import lfr_graph, mixing, planted_edges
-from socialai.cascades import Cascades
+from socialai.cascades import Cascades, greedy
 from socialai.errors import UserError
 from socialai.gcn import GCN, GraphConvolution, normalised_adjacency
 
@@ -136,7 +136,11 @@ FRAME = pd.DataFrame({"source": ["a", "b"], "target": ["b", "c"], "weight": [1.0
         (FRAME.assign(target=["a", "b"]), {}, "no edges"),
         (FRAME.assign(weight=0), {"weight": "weight"}, "no edges"),
         (nx.Graph(), {}, "no edges"),
-        (nx.Graph([(0, 1, {"weight": -1})]), {}, "negative or missing weight"),
+        (nx.Graph([(0, 1, {"weight": -1})]), {}, "negative, infinite or missing weight"),
+        (nx.Graph([(0, 1, {"weight": np.nan})]), {}, "negative, infinite or missing weight"),
+        (nx.Graph([(0, 1, {"weight": "x"})]), {}, "whose weight is no number"),
+        (nx.Graph([(0, 1, {"weight": 0})]), {}, "no edges"),
+        (nx.empty_graph(3), {}, "no edges"),
         (nx.MultiGraph([(0, 1), (0, 1)]), {}, "several edges"),
         ([(0, 1)], {}, "a pandas DataFrame is needed"),
     ],
@@ -199,13 +203,68 @@ def test_a_seed_gives_the_same_communities_and_leaves_the_random_module_alone(me
         (N.Communities(), nx.DiGraph([(0, 1)]), "undirected"),
         (N.InfluenceMaximizer(method="best"), FRAME, "no method 'best'"),
         (N.InfluenceMaximizer(k=4), FRAME, "k must be from 1 to the number of nodes, 3; got 4"),
-        (N.InfluenceMaximizer(k=1, p=1.5), FRAME, "probability from 0 to 1"),
-        (N.InfluenceMaximizer(k=1, n_cascades=0), FRAME, "at least one cascade"),
+        (N.InfluenceMaximizer(k=1, p=1.5), FRAME, "probability p must be at least 0 and at most 1"),
+        (N.InfluenceMaximizer(k=1, n_cascades=0), FRAME, "n_cascades must be whole and at least 1"),
     ],
 )
 def test_models_refuse_in_one_line(model, edges, message):
     with pytest.raises(UserError, match=message):
         model.fit(edges)
+
+
+EMPTY, KARATE, PAIR = nx.Graph(), GRAPHS["karate"], nx.Graph([(0, 1)])
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: N.modularity(EMPTY, {}), "no nodes"),
+        (lambda: N.modularity(nx.empty_graph(2), {0: 0, 1: 0}), "no edges"),
+        (lambda: N.modularity(PAIR, {0: 0, 1: None}), "1 nodes have no community, the first is 1"),
+        (lambda: N.modularity(PAIR, {0: 0, 1: np.nan}), "1 nodes have no community"),
+        (lambda: N.modularity(PAIR, [0, 1]), "a community for each node is needed"),
+        (lambda: N.modularity(PAIR, {0: 0, 1: 0}, np.nan), "resolution must be at least 0; it is nan"),
+        (lambda: mixing(EMPTY, {}), "no nodes"),
+        (lambda: mixing(PAIR, {0: 0}), "1 nodes have no community"),
+        (lambda: N.adjacency(EMPTY), "no nodes"),
+        (lambda: N.adjacency([(0, 1)]), "a networkx graph is needed, not one list"),
+        (lambda: N.largest_component(EMPTY), "no nodes"),
+        (lambda: N.betweenness(EMPTY), "no nodes"),
+        (lambda: N.betweenness(PAIR, "length"), "must be a positive length on every edge"),
+        (lambda: N.to_igraph(EMPTY), "no nodes"),
+        (lambda: N.pagerank(np.ones((2, 3))), "2 rows and 3 columns"),
+        (lambda: N.pagerank(-np.eye(2)), "A must be at least 0; one number is -1"),
+        (lambda: N.pagerank(np.full((2, 2), np.nan)), "A: Input contains NaN"),
+        (lambda: N.pagerank(N.adjacency(KARATE), damping=1.5), "damping must be at least 0 and at most 1"),
+        (lambda: normalised_adjacency(-np.eye(2)), "A must be at least 0; one number is -1"),
+        (lambda: N.KeyNodes().fit(KARATE).top(0), "k must be whole and at least 1"),
+        (lambda: N.find_communities(igraph.Graph(3)), "an igraph graph with edges is needed"),
+        (lambda: N.find_communities(N.to_igraph(KARATE), "girvan"), "no method 'girvan'"),
+        (lambda: N.find_communities(N.to_igraph(KARATE), "spectral"), "spectral clustering needs k, from 2 to 33"),
+        (lambda: N.Communities().fit(KARATE).predict("ab"), "a list of nodes is needed, not one str"),
+        (lambda: N.Communities().fit(KARATE).predict([]), "there are no nodes"),
+        (lambda: N.InfluenceMaximizer(k=1.5).fit(KARATE), "k must be from 1 to the number of nodes"),
+        (lambda: Cascades(EMPTY), "no nodes"),
+        (lambda: Cascades(PAIR).spread([]), "there are no nodes"),
+        (lambda: greedy(Cascades(PAIR), 3), "k must be whole and at least 1 and at most 2; it is 3"),
+        (lambda: planted_edges(0, 1, 1, 0.1), "n must be whole and at least 1"),
+        (lambda: planted_edges(10, 5, 2, np.nan), "mu must be at least 0 and at most 1; it is nan"),
+        (lambda: lfr_graph(-1), "no LFR graph with n=-1"),
+        (lambda: lfr_graph(100, degree=3), "unexpected keyword argument 'degree'"),
+    ],
+)
+def test_what_users_get_wrong_is_told_in_one_line(call, message):
+    with pytest.raises(UserError, match=message) as error:
+        call()
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("method", ["louvain", "leiden", "label_propagation"])
+def test_a_network_in_parts_is_no_mistake(method):
+    parts = nx.Graph([(0, 1), (2, 3)])
+    assert N.Communities(method).fit(parts).labels_.tolist() == [0, 0, 1, 1]
+    assert N.KeyNodes().fit(parts).scores_["pagerank"].tolist() == pytest.approx([0.25] * 4)
+    assert len(N.InfluenceMaximizer(2, p=1.0, n_cascades=2).fit(parts).seeds_) == 2
 
 
 @pytest.mark.parametrize("p", [0.2, 0.7])
@@ -295,6 +354,9 @@ def test_a_graph_convolution_learns_two_cliques_from_two_labels(bridge):
     [
         (FRAME, {"a": 0, "z": 1}, "the first is 'z'"),
         (FRAME, {"a": 0, "b": 0}, "at least two classes"),
+        (FRAME, {"a": 0, "b": np.nan}, "labels: 1 are missing"),
+        (FRAME, ["a", "b"], "the classes of labelled nodes are needed"),
+        (FRAME, {}, "there are no nodes"),
         (nx.DiGraph([(0, 1)]), {0: 0, 1: 1}, "undirected"),
     ],
 )

@@ -164,7 +164,7 @@ def test_the_half_step_of_als_equals_ridge_regression():
 @pytest.mark.parametrize("n_layers", [0, 1, 3])
 def test_propagation_equals_the_dense_formula_in_values_and_gradients(n_layers):
     seen = R.Popularity().fit(RATINGS).seen_
-    sparse_a, full = N.normalised_adjacency(seen), seen.toarray()
+    sparse_a, full = N.bipartite_adjacency(seen), seen.toarray()
     a = np.block([[np.zeros((len(full),) * 2), full], [full.T, np.zeros((full.shape[1],) * 2)]])
     degree = a.sum(1)
     dense = torch.tensor(a / np.sqrt(np.outer(degree, degree)), dtype=torch.float32)
@@ -185,6 +185,7 @@ def test_a_new_item_is_recommended_by_its_features_alone():
 
 # --- what users get wrong ---
 FITTED = R.SVD(n_factors=2, epochs=1).fit(RATINGS)
+LISTS = R.Popularity().fit(RATINGS).recommend(k=2)
 
 
 @pytest.mark.parametrize(
@@ -205,6 +206,28 @@ FITTED = R.SVD(n_factors=2, epochs=1).fit(RATINGS)
         (lambda: N.TwoTower(item_ids=False).fit(RATINGS), "needs item_features or an embedding"),
         (lambda: R.mean_interval([1.0]), "an interval needs two values at least"),
         (lambda: R.split_per_user(RATINGS.head(0)), "the frame has no rows"),
+        (lambda: R.split_per_user(RATINGS, 2), "train must be at least 0 and at most 1; it is 2"),
+        (lambda: R.split_by_time(RATINGS, np.nan), "train must be at least 0 and at most 1; it is nan"),
+        (lambda: R.SVD().fit(RATINGS.assign(user_id=["a", *RATINGS["user_id"][1:]])), "can't be mixed"),
+        (lambda: R.SAR().fit(RATINGS.assign(time=3)), "column 'time' must hold dates; it holds int64"),
+        (lambda: R.SAR(half_life_days=0).fit(RATINGS), "half_life_days must be above 0"),
+        (lambda: R.SVD(2, 5).fit(RATINGS.assign(rating=RATINGS.index * 1e20)), "learning diverged"),
+        (lambda: FITTED.recommend("ann"), "a list of users is needed"),
+        (lambda: FITTED.recommend([1], k=0), "k must be whole and at least 1"),
+        (lambda: FITTED.recommend([None]), "user None was not in training"),
+        (lambda: R.evaluate_lists(LISTS.assign(rank=0), RATINGS), "column 'rank' must be whole and at least 1"),
+        (lambda: R.evaluate_lists(pd.concat([LISTS, LISTS]), RATINGS), "repeat a pair of user_id and item_id"),
+        (lambda: R.evaluate_lists(LISTS.astype({"user_id": str}), RATINGS), "lists and test: You are trying to merge"),
+        (lambda: R.evaluate_lists(LISTS, RATINGS, k=0), "k must be whole and at least 1"),
+        (lambda: R.ndcg([[1, 0]], [0]), "n_relevant must be whole and at least 1"),
+        (lambda: R.ndcg([[1, 1]], [1]), "more hits than there are relevant items"),
+        (lambda: R.beyond_accuracy(LISTS.assign(item_id=99), RATINGS), "item 99 was not in training"),
+        (lambda: R.mean_interval([1.0, np.nan]), "values must be finite; place 1 holds nan"),
+        (lambda: R.jaccard(np.full((2, 2), np.nan)), "seen: Input contains NaN"),
+        (lambda: N.bipartite_adjacency(-np.eye(2)), "seen must be at least 0"),
+        (lambda: N.TwoTower(item_features=TITLES * np.nan).fit(RATINGS), "item_features: Input contains NaN"),
+        (lambda: N.TwoTower(item_features=pd.concat([TITLES, TITLES])).fit(RATINGS), "one row an item"),
+        (lambda: N.LightGCN().fit(RATINGS.assign(item_id=RATINGS.index, user_id=1)), "nothing left to recommend"),
     ],
 )
 def test_mistakes_are_told_in_one_line(act, says):

@@ -201,6 +201,50 @@ def test_a_bad_frame_or_method_is_told_in_one_line(frame, method, says):
         SentimentClassifier(method).fit_frame(frame)
 
 
+TEXTS = SentimentClassifier("tfidf").fit_frame(FRAME)
+LEXED = LexiconSentiment({"good": 1.9}).fit()
+SOFT, ORDERED = SoftLabelClassifier().fit(np.eye(2), np.eye(2)), OrdinalRegression().fit(np.eye(2), [1, 2])
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: SentimentClassifier("tfidf").fit(["a", None], [0, 1]), "text 1 is None: a string is needed"),
+        (lambda: SentimentClassifier("tfidf").fit(["a", "b"], [0]), "2 rows but 1 labels"),
+        (lambda: SentimentClassifier("tfidf").fit(["a", "b"], ["x", NAN]), "labels: 1 are missing"),
+        (lambda: SentimentClassifier("tfidf").fit_frame(FRAME.assign(text=3)), "text 0 is 3: a string is needed"),
+        (lambda: TEXTS.predict([NAN]), "text 0 is nan: a string is needed"),
+        (lambda: TEXTS.predict("happy"), "a list of texts is needed, not one str"),
+        (lambda: TEXTS.predict_proba([]), "there are no texts"),
+        (lambda: LEXED.decision_function([None]), "text 0 is None: a string is needed"),
+        (lambda: LEXED.predict("good"), "a list of texts is needed"),
+        (lambda: LexiconSentiment({"good": NAN}).fit(), "valences of the lexicon must be finite"),
+        (lambda: LexiconSentiment(["good"]).fit(), "a lexicon is {word: valence}, not one list"),
+        (lambda: single_ratings([[1, NAN]]), "ratings of text 0 must be finite; place 1 holds nan"),
+        (lambda: single_ratings([]), "there are no texts with ratings"),
+        (lambda: krippendorff_alpha([["a", "b"]]), "ratings of text 0: numbers are needed"),
+        (lambda: rating_shares([[1], []]), "ratings of text 1: there are none"),
+        (lambda: three_classes([NAN], 0.1), "scores must be finite"),
+        (lambda: three_classes([1], -1), "threshold must be at least 0"),
+        (lambda: vader_measures([1, 2], [1]), "answer: 2 are needed, one for each; there are 1"),
+        (lambda: SoftLabelClassifier().fit([[NAN], [1]], np.eye(2)), "X: Input contains NaN"),
+        (lambda: SoftLabelClassifier().fit(np.eye(2), np.eye(2) * NAN), "soft labels must be at least 0"),
+        (lambda: SoftLabelClassifier().fit(np.eye(2), [[1, 0], [1, 0]]), "one label only"),
+        (lambda: SOFT.predict(np.eye(3)), "X has 3 columns: 2 are needed"),
+        (lambda: OrdinalRegression().fit([[NAN], [1]], [1, 2]), "X: Input contains NaN"),
+        (lambda: OrdinalRegression().fit(np.eye(2), [1, NAN]), "labels: 1 are missing"),
+        (lambda: OrdinalRegression().fit(np.eye(2), [1]), "2 rows but 1 labels"),
+        (lambda: OrdinalRegression(rule="mean").fit(np.eye(2), [1, 2]), "no rule 'mean': median or mode"),
+        (lambda: ORDERED.predict([[NAN, 0]]), "X: Input contains NaN"),
+        (lambda: ORDERED.predict(np.eye(3)), "X has 3 columns: 2 are needed"),
+    ],
+)
+def test_what_users_get_wrong_is_told_in_one_line(call, says):
+    with pytest.raises(UserError, match=says) as error:
+        call()
+    assert "\n" not in str(error.value)
+
+
 def test_emotions_are_labels_like_others():
     model = SentimentClassifier("tfidf").fit_frame(FRAME)
     assert model.predict(["happy", "sad"]).tolist() == ["joy", "grief"]

@@ -59,6 +59,44 @@ def test_a_bad_frame_is_told_in_one_line(frame, options, says):
         TopicModel(**options).fit_frame(frame)
 
 
+FITTED = TopicModel("nmf", n_topics=2, n_words=3).fit(["ball goal", "goal ball", "vote law", "law vote"])
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: TopicModel(n_topics=1).fit(["a", None]), "text 1 is None: a string is needed"),
+        (lambda: TopicModel(n_topics=1).fit("ball goal"), "a list of texts is needed, not one str"),
+        (lambda: TopicModel(n_topics=1).fit([]), "there are no texts"),
+        (lambda: TopicModel(n_topics=0).fit(["ball goal"]), "n_topics must be whole and at least 1"),
+        (lambda: FITTED.transform([np.nan]), "text 0 is nan: a string is needed"),
+        (lambda: FITTED.predict("ball"), "a list of texts is needed"),
+        (
+            lambda: TopicModel("clusters", 1, min_df=1, max_df=1.0).fit(["ball"], embeddings=[[np.nan]]),
+            "embeddings: Input contains NaN",
+        ),
+        (
+            lambda: TopicModel("clusters", 1, min_df=1, max_df=1.0).fit(["ball"], embeddings=np.eye(2)),
+            "embeddings has 2 rows: 1 are needed",
+        ),
+        (lambda: class_tfidf(-np.eye(2), [0, 1], 2), "counts must be at least 0"),
+        (lambda: class_tfidf(np.eye(2), [0, 2], 2), "labels must be whole and at least 0 and at most 1"),
+        (lambda: class_tfidf(np.eye(2), [0], 2), "labels: 2 are needed"),
+        (lambda: npmi([["a", "b"]], ["a b"]), "a list of words is needed, not one str"),
+        (lambda: npmi([["a", None]], [["a"]]), "word 1 is None"),
+        (lambda: npmi([], [["a"]]), "there are no topics"),
+        (lambda: npmi([["a"]], [["a"]]), "fewer than two words"),
+        (lambda: diversity([]), "there are no topics"),
+        (lambda: diversity([[]]), "the topics have no words"),
+        (lambda: bursts([np.nan, 2], [3, 4]), "hits must be at least 0; place 0 holds nan"),
+    ],
+)
+def test_what_users_get_wrong_is_told_in_one_line(call, says):
+    with pytest.raises(UserError, match=says) as error:
+        call()
+    assert "\n" not in str(error.value)
+
+
 def test_addresses_are_no_words():
     analyze = topics.vectorizer().build_analyzer()
     assert analyze("Vote now https://t.co/XreEYoicG or @anna") == ["vote"]
@@ -127,11 +165,15 @@ def test_a_planted_burst_is_found_with_its_edges():
 @pytest.mark.parametrize(
     ("hits", "totals", "options", "says"),
     [
-        ([1, 2], [3], {}, "one pair a period"),
-        ([], [], {}, "one pair a period"),
+        ([1, 2], [3], {}, "hits: 1 are needed, one for each; there are 2"),
+        ([], [], {}, "totals: there are none"),
+        ([np.nan, 2], [3, 4], {}, "hits must be at least 0; place 0 holds nan"),
+        ([1, 2], [3, np.nan], {}, "totals must be at least 0; place 1 holds nan"),
+        ([1, 2], [3, 4], {"ratio": np.nan}, "ratio .* must be above 1; it is nan"),
+        ([1, 2], [3, 4], {"gamma": -1.0}, "gamma must be at least 0"),
         ([1, 5], [3, 4], {}, "period 1 has 5 hits of 4"),
-        ([-1], [3], {}, "period 0"),
-        ([1], [3], {"ratio": 1.0}, "ratio is 1.0"),
+        ([-1], [3], {}, "hits must be at least 0; place 0 holds -1"),
+        ([1], [3], {"ratio": 1.0}, "ratio .* must be above 1; it is 1"),
     ],
 )
 def test_wrong_counts_are_told(hits, totals, options, says):

@@ -44,3 +44,24 @@ def test_figures_of_a_notebook_that_is_left_out_are_not_missed(tmp_path):
     (tmp_path / "manifest.json").write_text(json.dumps({"10_a": entry}))
     assert figures.differences({}, tmp_path) == ["10_small: figure 10_a is committed but no longer drawn"]
     assert figures.differences({}, tmp_path, left_out=["10_small"]) == []
+
+
+@pytest.mark.parametrize(
+    ("atol", "column"),
+    [(0.2, None), (0.05, "steady"), ({"loose": 0.2}, "steady"), ({"loose": 0.2, "steady": 0.2}, None), ({}, "steady")],
+)
+def test_a_tolerance_for_all_columns_or_one_for_each(tmp_path, monkeypatch, atol, column):
+    monkeypatch.setattr(figures, "chinese_font", list)
+    folders = {}
+    for kind, (steady, loose) in {"then": (0.5, 1.0), "now": (0.6, 1.1)}.items():
+        figures.start("01_x", tmp_path / kind)
+        frame = pd.DataFrame({"steady": [0.1, steady], "loose": [1.0, loose]})
+        figures.save(figures.subplots()[0], "01_a", frame, atol=atol)
+        folders[kind] = tmp_path / kind
+    found = figures.differences({"01_x": folders["now"]}, folders["then"] / "figures")
+    assert len(found) == (column is not None) and all(f"{column!r} in row 2" in line for line in found)
+
+
+def test_a_tolerance_for_a_column_that_is_not_there_is_refused(drawn):
+    with pytest.raises(ValueError, match="no columns.*variance"):
+        figures.save(figures.subplots()[0], "01_b", pd.DataFrame({"d_k": [1]}), atol={"variance": 0.1})

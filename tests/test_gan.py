@@ -154,6 +154,30 @@ def test_neighbourhood_scores_at_their_ends():
     assert half["precision"] > 0.7 and 0.25 < half["recall"] < 0.5 and 0.25 < half["coverage"] <= 0.5
 
 
+def kth_distance(points, i, k):
+    """Distance of point i to its k-th nearest other point."""
+    return sorted(math.dist(points[i], p) for j, p in enumerate(points) if j != i)[k - 1]
+
+
+def within(centres, x, k):
+    """Whether x lies in the ball of some centre that reaches to the centre's k-th neighbour."""
+    return any(math.dist(x, c) <= kth_distance(centres, i, k) for i, c in enumerate(centres))
+
+
+@pytest.mark.parametrize("k", [1, 3, 5])
+@pytest.mark.parametrize(("n", "m", "shift"), [(25, 18, 0.0), (12, 30, 0.8), (20, 20, 2.0)])
+def test_neighbourhood_scores_by_loops(n, m, shift, k):
+    real, fake = normals(n, 2, 0), normals(m, 2, 1, shift)
+    expected = {
+        "precision": np.mean([within(real, x, k) for x in fake]),
+        "recall": np.mean([within(fake, x, k) for x in real]),
+        "coverage": np.mean(
+            [min(math.dist(r, x) for x in fake) <= kth_distance(real, i, k) for i, r in enumerate(real)]
+        ),
+    }
+    assert gan.neighbourhood_scores(real, fake, k) == pytest.approx(expected)
+
+
 def test_class_entropy():
     assert gan.class_entropy(np.arange(10), 10) == pytest.approx(1)
     assert gan.class_entropy(np.full(7, 3), 10) == 0

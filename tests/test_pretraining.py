@@ -1,6 +1,7 @@
 """Tokenizers, the masking rule, counting models and small language models do what the papers say."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -81,6 +82,60 @@ def test_special_tokens_are_never_masked_and_something_always_is(characters, see
     assert (labels != P.IGNORED).any()
 
 
+def test_hidden_tokens_are_scored_only_where_nothing_can_be_copied(characters):
+    ids = ids_of(characters, CHINESE * 10)
+    batches = list(P.hide(characters, ids, share=0.3, seed=1))
+    true = [row[row != characters.pad_token_id].tolist() for batch in batches for row in batch["true_ids"]]
+    assert true == ids
+    for batch in batches:
+        hidden = batch["labels"] != P.IGNORED
+        assert torch.equal(hidden, batch["input_ids"] == characters.mask_token_id), "labels stand at [MASK], only there"
+        assert torch.equal(batch["labels"][hidden], batch["true_ids"][hidden])
+    # 1,170 characters, of which 0.8 x 0.3 are hidden; four standard errors are 0.05.
+    n = sum(int((batch["labels"] != P.IGNORED).sum()) for batch in batches)
+    assert n / sum(len(row) - 2 for row in ids) == pytest.approx(0.24, abs=0.05)
+    again, other = (next(iter(P.hide(characters, ids, share=0.3, seed=seed))) for seed in (1, 2))
+    assert torch.equal(again["input_ids"], batches[0]["input_ids"])
+    assert not torch.equal(other["input_ids"], batches[0]["input_ids"])
+
+
+class Copies(torch.nn.Module):
+    """Stands in for the layers of a masked model that has learnt only to say again what it sees."""
+
+    def __init__(self, n_vocab):
+        super().__init__()
+        self.n_vocab = n_vocab
+
+    def forward(self, input_ids, attention_mask):
+        return SimpleNamespace(last_hidden_state=20.0 * torch.nn.functional.one_hot(input_ids, self.n_vocab))
+
+
+def test_a_model_that_only_copies_gains_nothing_on_hidden_tokens(characters):
+    model = P.masked_model(characters, d_model=16, n_layers=1, n_heads=2)
+    model.bert, model.cls = Copies(len(characters)), torch.nn.Identity()
+    model.dummy = torch.nn.Parameter(torch.zeros(1))
+    ids = ids_of(characters, CHINESE * 10)
+    # It puts all on [MASK], which is never the answer: ln of e^20 + V - 1 against e^0.
+    assert P.held_out_loss(model, characters, ids, share=0.3) == pytest.approx(20, abs=1e-3)
+    batch = next(iter(P.hide(characters, ids, share=0.3)))
+    batch["labels"] = P.mask_tokens(batch["true_ids"], characters, np.random.default_rng(0), 0.3)[1]
+    assert P.masked_loss(model, batch).item() < 20 * 0.97, "counted over all chosen tokens it seems to know something"
+
+
+def test_the_loss_that_training_shows_is_that_at_masks_and_its_gradient_that_of_all_chosen(characters):
+    torch.manual_seed(0)
+    model = P.masked_model(characters, d_model=16, n_layers=1, n_heads=2).eval()
+    batch = next(iter(P.hide(characters, ids_of(characters, CHINESE), share=0.5)))
+    at_masks = P.masked_loss(model, batch).item()
+    batch["labels"] = P.mask_tokens(batch["true_ids"], characters, np.random.default_rng(0), 0.5)[1]
+    everywhere = P.masked_loss(model, batch)
+    wanted = torch.autograd.grad(everywhere, model.bert.parameters(), allow_unused=True)
+    shown = P._loss_while_learning(model, batch, characters.mask_token_id)
+    found = torch.autograd.grad(shown, model.bert.parameters(), allow_unused=True)
+    assert shown.item() == pytest.approx(at_masks, rel=1e-6) and shown.item() != everywhere.item()
+    assert all(a is None or torch.allclose(a, b, atol=1e-7) for a, b in zip(wanted, found, strict=True))
+
+
 # Counting
 
 
@@ -95,6 +150,17 @@ def test_counting_by_hand():
         "2 was never a context"
     )
     assert model.losses([[0, 1, 2]])["unigram"] == pytest.approx(-(math.log(4 / 7) + math.log(2 / 7)) / 2)
+
+
+def test_counting_where_tokens_were_hidden_by_hand():
+    # p = 1/7, 4/7, 2/7 of 0, 1, 2 as above. Hidden: the 2 after a 1. 0 is special, never hidden: 2/7 over 6/7 is left.
+    model = P.CountModel().fit([[0, 1, 2], [0, 1, 1]], 3, validation=[[0, 1]])
+    true = torch.tensor([[0, 1, 2]])
+    batch = {"true_ids": true, "labels": torch.tensor([[P.IGNORED, P.IGNORED, 2]])}
+    found = model.losses_where_hidden([batch], special=[0])
+    after_1 = {w: 0.95 * share + 0.05 * p for w, share, p in [(0, 0, 1 / 7), (2, 1 / 2, 2 / 7)]}
+    assert found["unigram"] == pytest.approx(-math.log(1 / 3))
+    assert found["bigram"] == pytest.approx(-math.log(after_1[2] / (1 - after_1[0])))
 
 
 @settings(max_examples=30, deadline=None)
@@ -147,6 +213,32 @@ def test_a_causal_model_does_not_see_what_it_predicts(characters):
     changed[0, 4] = characters.convert_tokens_to_ids("大")
     a, b = model(input_ids=ids).logits[0], model(input_ids=changed).logits[0]
     assert torch.allclose(a[:4], b[:4], atol=1e-6) and not torch.allclose(a[4], b[4], atol=1e-3)
+
+
+def test_a_causal_model_can_learn_from_a_share_of_the_tokens(characters, monkeypatch):
+    ids, seen = ids_of(characters, CHINESE * 20), []
+    spied = P.causal_loss
+    monkeypatch.setattr(P, "causal_loss", lambda model, batch: seen.append(batch) or spied(model, batch))
+    model = P.causal_model(characters, d_model=16, n_layers=1, n_heads=2)
+    P.pretrain(model, characters, ids, epochs=1, share=0.3)
+    learnt = torch.cat([batch["learnt"][batch["attention_mask"].bool()] for batch in seen])
+    # 2,820 tokens: four standard errors are 0.035; the first token of each batch of 8 is always learnt.
+    assert learnt.double().mean() == pytest.approx(0.3, abs=0.04)
+    model.eval()
+    batch = seen[0] | {"learnt": torch.zeros_like(seen[0]["learnt"])}
+    batch["learnt"][2, 3] = True
+    logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+    one = -logits[2, 2].log_softmax(-1)[batch["input_ids"][2, 3]].item()
+    assert spied(model, batch).item() == pytest.approx(one, rel=1e-5), "the loss is that of the one token learnt"
+
+
+def test_a_shown_neighbour_reaches_the_next_position_only(characters):
+    model = P.show_neighbour(P.masked_model(characters, d_model=16, n_layers=1, n_heads=2)).eval()
+    words = model.bert.embeddings.word_embeddings
+    ids = torch.tensor([characters("酒店很干净")["input_ids"]])
+    wanted = words.weight[ids].clone()
+    wanted[:, 1:] += words.weight[ids[:, :-1]]
+    assert torch.allclose(words(ids), wanted)
 
 
 def test_pretraining_resumes_to_the_same_losses(characters, tmp_path):

@@ -2,10 +2,11 @@
 
 import json
 
+import pandas as pd
 import pytest
 from small_course import write_notebook
 
-from socialai import experiments, paths, report, results, runs, sweeps
+from socialai import experiments, paths, report, results, runs, sweep_figures, sweeps
 from socialai.errors import UserError
 
 YAML = """
@@ -83,8 +84,21 @@ def test_a_result_that_no_run_recorded_is_named(repository):
 
 def test_the_interval_of_a_mean_is_the_one_of_student():
     # t(0.975, 2) = 4.3027; the sample standard deviation of 1, 2, 3 is 1.
-    assert sweeps.half_interval([1, 2, 3]) == pytest.approx(4.3027 / 3**0.5, abs=1e-4)
-    assert sweeps.half_interval([1]) == 0
+    assert sweep_figures.half_interval([1, 2, 3]) == pytest.approx(4.3027 / 3**0.5, abs=1e-4)
+    assert sweep_figures.half_interval([1]) == 0
+
+
+def test_results_of_one_kind_and_size_share_a_panel():
+    means = pd.Series({"m_ndcg_a": 0.4, "m_seconds_a": 0.5, "m_ndcg_b": 0.03, "m_ndcg_c": 0.01, "m_ndcg_d": -0.1})
+    assert sweep_figures.panels(means) == [["m_ndcg_a", "m_ndcg_b"], ["m_seconds_a"], ["m_ndcg_c"], ["m_ndcg_d"]]
+
+
+def test_labels_that_would_overlap_are_moved_apart_around_their_middle():
+    ax = sweep_figures.figures.subplots()[1]
+    ax.set_ylim(0, 1)
+    sweep_figures._label(ax, 1, {"a": (0.5, "black"), "b": (0.5, "red"), "c": (0.9, "blue")})
+    at = {text.get_text(): text.get_position()[1] for text in ax.texts}
+    assert sorted(at[label] for label in "ab") == pytest.approx([0.4575, 0.5425]) and at["c"] == 0.9
 
 
 def test_a_kept_sweep_is_compared_with_its_file_and_its_runs(repository):

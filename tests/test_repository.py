@@ -125,6 +125,11 @@ def test_the_map_says_what_a_notebook_is_for_and_what_it_takes(tmp_path, monkeyp
     assert row == f"| [01 A lesson](notebooks/01_a.ipynb) | do this and that | {link} | 1.5 |"
 
 
+def test_the_table_of_a_sweep_over_one_seed_shows_no_spread():
+    rows = publish.sweep_table("search_1m").splitlines()[2:]
+    assert rows and all(row.endswith(" |  | 1 |") for row in rows)
+
+
 def test_the_citation_names_this_version():
     citation = (paths.ROOT / "CITATION.cff").read_text(encoding="utf-8")
     assert f"version: {PROJECT['version']}" in citation and "license: MIT" in citation

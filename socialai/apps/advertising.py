@@ -21,10 +21,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.feature_extraction import FeatureHasher
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from socialai.apps import check_frame
+from socialai.apps import check_frame, check_labels, check_number, check_numbers, check_scored, one_line
 from socialai.bandits import Learner
 from socialai.device import pick
 from socialai.errors import UserError
@@ -40,6 +41,8 @@ def click_rates(log: pd.DataFrame, by: list[str], method: str = "wilson") -> pd.
     log: columns `by` and click (0 or 1). method: "wilson", or "exact" (Clopper and Pearson 1934), which is never too
     short. Raises UserError on a wrong frame.
     """
+    if not isinstance(by, list | tuple) or not by or method not in ("wilson", "exact"):
+        raise UserError(f"`by` is a list of columns, and the method wilson or exact; got {by!r} and {method!r}")
     _check_clicks(check_frame(log, [*by, "click"]))
     groups = log.groupby(by)["click"]
     table = pd.DataFrame({"impressions": groups.size(), "clicks": groups.sum()})
@@ -53,8 +56,8 @@ def impressions_needed(rate: float, other: float, power: float = 0.8) -> int:
 
     The normal approximation of the test of two proportions (Fleiss, Levin and Paik 2003, section 4.2).
     """
-    if not (0 < rate < 1 and 0 < other < 1) or rate == other:
-        raise UserError(f"two different rates between 0 and 1 are needed, got {rate} and {other}")
+    if not (0 < rate < 1 and 0 < other < 1 and 0.025 < power < 1) or rate == other:  # by chance alone power is 2.5 %
+        raise UserError(f"two different rates from 0 to 1 and a power above 0.025, not {rate}, {other} and {power}")
     z = norm.ppf(0.975) + norm.ppf(power)
     return int(np.ceil(z**2 * (rate * (1 - rate) + other * (1 - other)) / (rate - other) ** 2))
 
@@ -64,7 +67,9 @@ def calibration_table(y, p, bins: int = 10) -> pd.DataFrame:
 
     y (n,) 0 or 1, p (n,) probabilities. The interval is Wilson's. Equal sizes, because probabilities of clicks crowd.
     """
-    frame = pd.DataFrame({"y": np.asarray(y), "p": np.asarray(p, float)})
+    y, p = check_scored(y, p, 0, 1)
+    check_number(bins, "bins", 1, whole=True)
+    frame = pd.DataFrame({"y": y, "p": p})
     rank = frame["p"].rank(method="first").to_numpy() - 1
     groups = frame.groupby((rank * bins // len(frame)).astype(int))
     table = groups.agg(claimed=("p", "mean"), found=("y", "mean"), positives=("y", "sum"), n=("y", "size"))
@@ -77,8 +82,7 @@ def shown_shares(log: pd.DataFrame) -> pd.DataFrame:
 
     The average of the logged propensities is NOT that: a policy that changes logs an item mostly while it likes it.
     """
-    check_frame(log, ["item_id", "position"])
-    shares = log.groupby("position")["item_id"].value_counts(normalize=True)
+    shares = check_frame(log, ["item_id", "position"]).groupby("position")["item_id"].value_counts(normalize=True)
     return shares.rename("probability").reset_index()[["item_id", "position", "probability"]]
 
 
@@ -103,14 +107,12 @@ class OffPolicyValue(BaseEstimator):
         """
         if self.method not in METHODS:
             raise UserError(f"there is no method {self.method!r}: choose from {', '.join(METHODS)}")
-        check_frame(log, ["item_id", "position", "click", "propensity"], not_negative=("propensity",))
-        _check_clicks(log)
-        if not log["propensity"].between(0, 1, inclusive="right").all():
-            raise UserError("column 'propensity' must lie above 0 and not above 1: each row was shown with it")
+        _check_log(log, ["item_id", "position", "click", "propensity"])
         self._index(log, check_frame(policy, ["item_id", "position", "probability"], not_negative=("probability",)))
         rng, n = np.random.default_rng(self.seed), len(log)
         self._fold = rng.permutation(n) % 2
-        self.smoothing_ = self._likeliest_smoothing() if self.smoothing == "auto" else float(self.smoothing)
+        auto = isinstance(self.smoothing, str) and self.smoothing == "auto"
+        self.smoothing_ = self._likeliest_smoothing() if auto else float(check_number(self.smoothing, "smoothing", 0))
         self.value_ = self._estimate(np.ones(n))
         draws = [self._estimate(np.bincount(rng.integers(0, n, n), minlength=n)) for _ in range(self.n_resamples)]
         self.interval_ = tuple(np.quantile(draws, [0.025, 0.975]).tolist()) if draws else None
@@ -123,8 +125,8 @@ class OffPolicyValue(BaseEstimator):
         sums = table.groupby(level=0).sum()
         if table.index.has_duplicates or not np.allclose(sums, 1, atol=1e-6):
             raise UserError("the probabilities of the policy must sum to 1 at each position, each item named once")
-        if lacking := sorted(set(log["position"]) - set(sums.index)):
-            raise UserError(f"the policy says nothing of position {lacking[0]}, which is in the log")
+        if lacking := set(log["position"]) - set(sums.index):
+            raise UserError(f"the policy says nothing of position {min(lacking, key=str)}, which is in the log")
         table = table[table.index.get_level_values(0).isin(log["position"])]
         if len(never := table.index[table > 0].difference(logged)):
             raise UserError(f"the policy shows item {never[0][1]} at position {never[0][0]}, the log never does")
@@ -174,11 +176,9 @@ def replay(learner: Learner, log: pd.DataFrame, contexts=None) -> Learner:
 
     contexts: (n, d) numbers known before each choice. Raises UserError on a log of any other policy.
     """
-    _check_clicks(check_frame(log, ["item_id", "click", "propensity"], not_negative=("propensity",)))
+    _check_log(log, ["item_id", "click", "propensity"])
     if np.ptp(log["propensity"].to_numpy()) > 1e-9:
         raise UserError("replay needs the log of a uniformly random policy: these propensities differ")
-    if contexts is not None and len(contexts) != len(log):
-        raise UserError(f"{len(contexts)} contexts for {len(log)} impressions")
     return learner.fit(log["item_id"], log["click"], contexts)
 
 
@@ -235,12 +235,12 @@ class ResponseModel(ClassifierMixin, BaseEstimator):
         """X: a frame of categories; y (n,) 0 or 1. validation: (X, y), whose log-loss chooses the epoch to keep."""
         if self.kind not in KINDS:
             raise UserError(f"there is no kind {self.kind!r}: choose from {', '.join(KINDS)}")
-        self.columns_, self.classes_ = list(X.columns), np.array([0, 1])
-        y = np.asarray(y)
-        _check_clicks(pd.DataFrame({"click": y}))
+        self.columns_, self.classes_ = list(check_frame(X, []).columns), np.array([0, 1])
+        y = check_labels(y, len(X), (0, 1), "responses")
         rows = self._hash(X)
         if self.kind == "linear":
-            self.model_ = LogisticRegression(C=self.C, max_iter=300).fit(rows, y)
+            with one_line("responses"):
+                self.model_ = LogisticRegression(C=self.C, max_iter=300).fit(rows, y)
             return self
         torch.manual_seed(self.seed)
         self.model_ = FactorizationMachine(self.n_buckets, self.k, tuple(self.hidden) if self.kind == "deep" else ())
@@ -248,6 +248,7 @@ class ResponseModel(ClassifierMixin, BaseEstimator):
         optimizer = torch.optim.Adam(self.model_.parameters(), self.lr, weight_decay=self.weight_decay)
         target = torch.tensor(y, dtype=torch.float32, device=self.model_.w0.device)
         held = self._hash(validation[0]) if validation else None
+        held_y = check_labels(validation[1], len(validation[0]), (0, 1), "responses") if validation else None
         self.losses_, best, kept = [], np.inf, None
         for _ in range(self.epochs):
             for batch in torch.randperm(len(y)).split(1024):
@@ -256,7 +257,7 @@ class ResponseModel(ClassifierMixin, BaseEstimator):
                 loss.backward()
                 optimizer.step()
             if held is not None:
-                self.losses_.append(log_loss(validation[1], self._proba(held), labels=[0, 1]))
+                self.losses_.append(log_loss(held_y, self._proba(held), labels=[0, 1]))
                 if self.losses_[-1] < best:
                     best, kept = self.losses_[-1], {k: v.clone() for k, v in self.model_.state_dict().items()}
         if kept:
@@ -265,6 +266,7 @@ class ResponseModel(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: pd.DataFrame) -> np.ndarray:
         """(n, 2): probabilities of no response and of a response."""
+        check_is_fitted(self)
         rows = self._hash(X)
         p = self.model_.predict_proba(rows)[:, 1] if self.kind == "linear" else self._proba(rows)
         return np.column_stack([1 - p, p])
@@ -293,8 +295,12 @@ class ResponseModel(ClassifierMixin, BaseEstimator):
 
 
 def second_price(bids, prices) -> tuple[np.ndarray, np.ndarray]:
-    """(won, cost) of sealed bids against the highest rival bid: the winner pays the rival's (Vickrey 1961)."""
-    bids, prices = np.asarray(bids, float), np.asarray(prices, float)
+    """(won, cost) of sealed bids against the highest rival bid: the winner pays the rival's (Vickrey 1961).
+
+    bids, prices: (n,) amounts, none negative or missing.
+    """
+    bids = check_numbers(bids, "bids", 0)
+    prices = check_numbers(prices, "prices", 0, n=len(bids))
     won = bids > prices
     return won, np.where(won, prices, 0.0)
 
@@ -310,16 +316,17 @@ def run_campaign(
     (Balseiro and Gur 2019): after each interval the multiplier is multiplied by exp(gain * (planned - spent) / mean
     planned), never above 1; what is planned for an interval follows its known share of the impressions.
     """
-    interval, values, prices = np.asarray(interval), np.asarray(values, float), np.asarray(prices, float)
-    if not len(interval) == len(values) == len(prices) > 0 or budget <= 0:
-        raise UserError(
-            "a campaign needs a positive budget and impressions, each with an interval, a value and a price"
-        )
+    interval = check_numbers(interval, "interval", 0, whole=True).astype(int)
+    given = ((values, "values"), (prices, "prices"))
+    values, prices = (check_numbers(amounts, name, 0, n=len(interval)) for amounts, name in given)
+    check_number(budget, "budget", 0, above=True)
+    check_number(multiplier, "multiplier", 0), check_number(gain, "gain", 0)
     planned = budget * np.bincount(interval) / len(interval)
     spent, rows = 0.0, []
     for t in range(len(planned)):
         here, bid = interval == t, 0.0 if stop and spent >= budget else multiplier
-        won, cost = second_price(bid * values[here], prices[here])
+        won = bid * values[here] > prices[here]  # as `second_price`, which wants at least one bid
+        cost = np.where(won, prices[here], 0.0)
         spent += cost.sum()
         rows.append((t, bid, cost.sum(), values[here][won].sum(), planned[t]))
         if gain:
@@ -328,12 +335,16 @@ def run_campaign(
 
 
 def _check_clicks(log: pd.DataFrame) -> None:
-    if not np.isin(log["click"], [0, 1]).all():
-        raise UserError("column 'click' must hold 0 and 1 only")
+    check_labels(log["click"], allowed=(0, 1), name="column 'click'")
+
+
+def _check_log(log: pd.DataFrame, columns: list[str]) -> None:
+    _check_clicks(check_frame(log, columns, not_negative=("propensity",)))
+    if not log["propensity"].between(0, 1, inclusive="right").all():
+        raise UserError("column 'propensity' must lie above 0 and not above 1: each row was shown with it")
 
 
 def _intervals(clicks, impressions, method: str = "wilson") -> np.ndarray:
     """(groups, 2) ends of 95 % intervals."""
-    pairs = zip(clicks, impressions, strict=True)
-    ends = [binomtest(int(k), int(n)).proportion_ci(method=method) for k, n in pairs]
+    ends = [binomtest(k, n).proportion_ci(method=method) for k, n in zip(clicks, impressions, strict=True)]
     return np.array([(e.low, e.high) for e in ends])

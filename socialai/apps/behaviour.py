@@ -18,13 +18,15 @@ likely a silence is to go on.
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from pandas.api.types import is_datetime64_dtype, is_numeric_dtype
 from scipy.optimize import approx_fprime, minimize
 from scipy.special import betaln, digamma, gammaln, hyp2f1
 from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import check_is_fitted
 
-from socialai.apps import check_frame
+from socialai.apps import check_frame, check_labels, check_matrix, check_number, check_numbers, one_line
 from socialai.errors import UserError
 
 RFM = ["frequency", "recency", "T"]
@@ -38,8 +40,8 @@ def summarize(purchases: pd.DataFrame, until: str | pd.Timestamp) -> pd.DataFram
     monetary_value, mean value of a repeat day, 0 without one. Fader, Hardie and Lee 2005, section 2.
     """
     check_frame(purchases, ["customer_id", "date", "value"], not_negative=("value",))
-    until = pd.Timestamp(until)
-    days = purchases.assign(date=pd.to_datetime(purchases["date"]).dt.normalize()).query("date <= @until")
+    until = _day(until)
+    days = purchases.assign(date=_days(purchases["date"])).query("date <= @until")
     if days.empty:
         raise UserError(f"nobody bought by {until.date()}: the first purchase is of {purchases['date'].min()}")
     days = days.groupby(["customer_id", "date"])["value"].sum().reset_index()
@@ -61,7 +63,7 @@ def retention(purchases: pd.DataFrame) -> pd.DataFrame:
     purchases: columns customer_id, date. Column 0 is 1 by definition; NaN where the data end before that month.
     """
     check_frame(purchases, ["customer_id", "date"])
-    month = pd.to_datetime(purchases["date"]).dt.to_period("M").astype("int64")
+    month = _days(purchases["date"]).dt.to_period("M").astype("int64")
     cohort = month.groupby(purchases["customer_id"]).transform("min")
     frame = pd.DataFrame({"customer": purchases["customer_id"], "cohort": cohort, "age": month - cohort})
     active = frame.drop_duplicates().groupby(["cohort", "age"]).size().unstack(fill_value=0)
@@ -69,6 +71,21 @@ def retention(purchases: pd.DataFrame) -> pd.DataFrame:
     seen = active.index.to_numpy()[:, None] + active.columns.to_numpy() <= month.max()
     share = active.div(active[0], axis=0).where(seen)
     return share.set_axis(pd.PeriodIndex.from_ordinals(share.index, freq="M").astype(str), axis=0)
+
+
+def _days(dates: pd.Series, name: str = "column 'date'") -> pd.Series:
+    """Dates, without a time zone, as days; UserError for what is none (a number might count days or nanoseconds)."""
+    if is_numeric_dtype(dates):
+        raise UserError(f"{name} must hold dates; it holds {dates.dtype}")
+    with one_line(name):
+        days = pd.to_datetime(dates)
+    if not is_datetime64_dtype(days) or days.isna().any():
+        raise UserError(f"{name} must hold dates without a time zone; the first is {dates.iloc[0]}")
+    return days.dt.normalize()
+
+
+def _day(until: str | pd.Timestamp) -> pd.Timestamp:
+    return _days(pd.Series([until]), "until").iloc[0]
 
 
 def _maximise(log_likelihood, n_parameters: int, *data: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
@@ -94,9 +111,10 @@ def _maximise(log_likelihood, n_parameters: int, *data: np.ndarray) -> tuple[np.
 def bgnbd_log_likelihood(theta: ArrayLike, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> tuple[float, np.ndarray]:
     """Log-likelihood of BG/NBD and its gradient by hand, in (r, alpha, a, b): Fader, Hardie and Lee 2005, equation 6.
 
-    x: repeat purchases, t_x: week of the last one, T: weeks observed, each (n,).
+    x: repeat purchases, t_x: week of the last one, T: weeks observed, each (n,) from 0 up.
     """
-    r, alpha, a, b = theta
+    r, alpha, a, b = check_numbers(theta, "theta", 0, above=True, n=4)
+    x, t_x, T = check_numbers([x, t_x, T], "x, t_x and T", 0, ndim=2)
     repeated = x > 0
     again = np.where(repeated, b + x - 1, 1.0)
     log_alive = -(r + x) * np.log(alpha + T)
@@ -137,8 +155,8 @@ class BetaGeometricNBD(BaseEstimator):
         return 1 / (1 + np.where(x > 0, self.a_ / np.where(x > 0, self.b_ + x - 1, 1) * longer, 0))
 
     def predict(self, X: pd.DataFrame, weeks: float) -> np.ndarray:
-        """Purchases expected in the `weeks` after T given what was seen, (n,): equation 10."""
-        x, _, T = _rfm(X)
+        """Purchases expected in the `weeks` (0 or more) after T given what was seen, (n,): equation 10."""
+        (x, _, T), weeks = _rfm(X), check_number(weeks, "weeks", 0)
         r, alpha, a, b = self.r_, self.alpha_, self.a_, self.b_
         hyper = hyp2f1(r + x, b + x, a + b + x - 1, weeks / (alpha + T + weeks))
         bought = 1 - ((alpha + T) / (alpha + T + weeks)) ** (r + x) * hyper
@@ -146,15 +164,15 @@ class BetaGeometricNBD(BaseEstimator):
 
     def expected_purchases(self, weeks: ArrayLike) -> np.ndarray:
         """Repeat purchases that a new customer is expected to have made after so many weeks: equation 9."""
-        t, (r, alpha, a, b) = np.asarray(weeks, float), (self.r_, self.alpha_, self.a_, self.b_)
+        t, (r, alpha, a, b) = check_numbers(weeks, "weeks", 0, ndim=None), (self.r_, self.alpha_, self.a_, self.b_)
         return (a + b - 1) / (a - 1) * (1 - (alpha / (alpha + t)) ** r * hyp2f1(r, b, a + b - 1, t / (alpha + t)))
 
     def probability_silent(self, X: pd.DataFrame, weeks: float) -> np.ndarray:
-        """P(no purchase in the `weeks` after T), (n,): has left, or is alive and waits longer.
+        """P(no purchase in the `weeks` (0 or more) after T), (n,): has left, or is alive and waits longer.
 
         The rate of one who is alive is Gamma(r + x, alpha + T) given the data, so the wait has a Pareto tail.
         """
-        x, _, T = _rfm(X)
+        (x, _, T), weeks = _rfm(X), check_number(weeks, "weeks", 0)
         waits = ((self.alpha_ + T) / (self.alpha_ + T + weeks)) ** (self.r_ + x)
         alive = self.probability_alive(X)
         return 1 - alive + alive * waits
@@ -162,7 +180,8 @@ class BetaGeometricNBD(BaseEstimator):
 
 def simulate_customers(r: float, alpha: float, a: float, b: float, T: ArrayLike, seed: int = 0) -> pd.DataFrame:
     """Customers who behave as BG/NBD says, each watched for T weeks: frequency, recency, T, alive (truth at T)."""
-    rng, T = np.random.default_rng(seed), np.asarray(T, float)
+    r, alpha, a, b = check_numbers([r, alpha, a, b], "r, alpha, a and b", 0, above=True)
+    rng, T = np.random.default_rng(seed), check_numbers(T, "T", 0)
     rate, leaves = rng.gamma(r, 1 / alpha, len(T)), rng.beta(a, b, len(T))
     clock, frequency, recency = np.zeros_like(T), np.zeros(len(T), int), np.zeros_like(T)
     alive, watched = np.ones(len(T), bool), np.ones(len(T), bool)
@@ -177,8 +196,12 @@ def simulate_customers(r: float, alpha: float, a: float, b: float, T: ArrayLike,
 
 
 def gamma_gamma_log_likelihood(theta: ArrayLike, x: ArrayLike, m: ArrayLike) -> tuple[float, np.ndarray]:
-    """Log-likelihood of means m (n,) of x purchases (n,), its gradient in (p, q, gamma): Fader and Hardie 2013."""
-    p, q, gamma = theta
+    """Log-likelihood of means m (n,) of x purchases (n,), its gradient in (p, q, gamma): Fader and Hardie 2013.
+
+    UserError for a mean or a number of purchases that isn't above 0.
+    """
+    p, q, gamma = check_numbers(theta, "theta", 0, above=True, n=3)
+    x, m = check_numbers([x, m], "x and m", 0, above=True, ndim=2)
     total = np.log(gamma + m * x)
     value = gammaln(p * x + q) - gammaln(p * x) - gammaln(q) + q * np.log(gamma)
     value = value + (p * x - 1) * np.log(m) + p * x * np.log(x) - (p * x + q) * total
@@ -230,7 +253,9 @@ class GammaGamma(BaseEstimator):
 def lifetime_value(
     purchases: BetaGeometricNBD, value: GammaGamma, X: pd.DataFrame, weeks: int, discount: float = 0.0
 ) -> np.ndarray:
-    """Money expected of each customer in the coming `weeks`, (n,); discount: yearly rate, 0.1 is 10 %."""
+    """Money expected of each customer in the coming `weeks`, (n,), 1 or more; discount: yearly rate, 0.1 is 10 %."""
+    weeks = check_number(weeks, "weeks", 1, whole=True)
+    check_number(discount, "discount", 0)
     totals = np.stack([purchases.predict(X, week) for week in range(1, weeks + 1)])  # (weeks, n)
     each_week = np.diff(totals, axis=0, prepend=0)
     return (1 + discount) ** (-np.arange(1, weeks + 1) / 52) @ each_week * value.predict(X)
@@ -253,8 +278,8 @@ def snapshot(purchases: pd.DataFrame, until: str | pd.Timestamp, weeks: float) -
     Adds to `summarize`: idle, weeks since the last purchase; event, whether a purchase followed; duration, weeks until
     it, or `weeks` where none came (censored); silent, 1 where none came. UserError where the data end before that.
     """
-    frame, until = summarize(purchases, until), pd.Timestamp(until)
-    dates, end = pd.to_datetime(purchases["date"]).dt.normalize(), until + pd.Timedelta(days=round(7 * weeks))
+    frame, until, weeks = summarize(purchases, until), _day(until), check_number(weeks, "weeks", 1 / 7)
+    dates, end = _days(purchases["date"]), until + pd.Timedelta(days=round(7 * weeks))
     if dates.max() < end:
         raise UserError(f"the data end on {dates.max().date()}, before {end.date()}: what followed isn't known yet")
     following = dates[(dates > until) & (dates <= end)].groupby(purchases["customer_id"]).min().reindex(frame.index)
@@ -276,10 +301,11 @@ class DiscreteHazard(BaseEstimator):
 
     def fit(self, X: ArrayLike, duration: ArrayLike, event: ArrayLike) -> "DiscreteHazard":
         """X (n, k) numbers; duration (n,) above 0, in the unit of `period`; event (n,) False where censored."""
-        X, duration, event = np.asarray(X, float), np.asarray(duration, float), np.asarray(event, bool)
-        if not len(X) == len(duration) == len(event) or not len(X) or not (duration > 0).all():
-            raise UserError("X, duration and event need equally many rows, at least one, and durations above 0")
-        periods = np.round(duration / self.period, 9)  # whole numbers of periods survive the division
+        X = check_matrix(X).astype(float)
+        duration = check_numbers(duration, "duration", 0, above=True, n=len(X))
+        event = check_labels(event, len(X), (0, 1), "events").astype(bool)
+        period = check_number(self.period, "period", 0, above=True)
+        periods = np.round(duration / period, 9)  # whole numbers of periods survive the division
         watched = np.where(event, np.ceil(periods), np.floor(periods)).astype(int)
         row = np.repeat(np.arange(len(X)), watched)
         number = np.arange(len(row)) - np.repeat(np.cumsum(watched) - watched, watched)  # 0, 1, ... of each customer
@@ -293,7 +319,9 @@ class DiscreteHazard(BaseEstimator):
 
     def survival(self, X: ArrayLike) -> np.ndarray:
         """P(no event by the end of period 1, 2, ...), (n, periods seen in training): the product of 1 - hazard."""
-        Z, k = self.scaler_.transform(np.asarray(X, float)), self.scaler_.n_features_in_
+        check_is_fitted(self)
+        k = self.scaler_.n_features_in_
+        Z = self.scaler_.transform(check_matrix(X, shape=(None, k)).astype(float))
         log_odds = Z @ self.model_.coef_[0, :k, None] + self.model_.coef_[0, k:]
         return np.cumprod(1 / (1 + np.exp(log_odds)), axis=1)
 
@@ -305,8 +333,10 @@ def mean_interval(
 
     groups (n,): whole groups are drawn, all of a user's events say, since events of one user are alike.
     """
-    values = np.asarray(values, float)
-    _, group = np.unique(np.arange(len(values)) if groups is None else np.asarray(groups), return_inverse=True)
+    values = check_numbers(values, "values", ndim=2 if np.ndim(values) == 2 else 1)
+    resamples = check_number(resamples, "resamples", 1, whole=True)
+    groups = np.arange(len(values)) if groups is None else check_labels(groups, len(values), name="groups")
+    _, group = np.unique(groups, return_inverse=True)
     sums, sizes = pd.DataFrame(values).groupby(group).sum().to_numpy(), np.bincount(group)
     drawn = np.random.default_rng(seed).multinomial(len(sizes), np.full(len(sizes), 1 / len(sizes)), resamples)
     means = drawn @ sums / (drawn @ sizes)[:, None]  # (resamples, k)

@@ -26,7 +26,18 @@ from sklearn.preprocessing import normalize
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from socialai.apps import check_frame
+from socialai.apps import (
+    InputError,
+    check_frame,
+    check_labels,
+    check_matrix,
+    check_number,
+    check_numbers,
+    check_scored,
+    check_text,
+    check_texts,
+    one_line,
+)
 from socialai.errors import UserError
 from socialai.text import clean, words
 
@@ -53,7 +64,7 @@ def posts(frame: pd.DataFrame) -> tuple[list[str], np.ndarray]:
     check_frame(frame, ["text", "label"], not_negative=("label",))
     if not frame["label"].isin([0, 1]).all():
         raise UserError("column 'label' must hold 0 (within the rules) and 1 (against them)")
-    return frame["text"].tolist(), frame["label"].to_numpy().astype(int)
+    return check_texts(frame["text"]), frame["label"].to_numpy().astype(int)
 
 
 class KeywordList(ClassifierMixin, BaseEstimator):
@@ -74,12 +85,13 @@ class KeywordList(ClassifierMixin, BaseEstimator):
 
     def fit(self, X, y):
         """Learn the list from texts X and labels y (0, 1), or take the given one."""
-        y = _binary(y, len(X))
+        texts = check_texts(X)
+        y = check_labels(y, len(texts), (0, 1)).astype(int)
         self.classes_ = np.array([0, 1])
         if self.listed is not None:
-            self.words_ = list(self.listed)
+            self.words_ = check_texts(self.listed, "listed word")
             return self
-        pairs = [(word, label) for text, label in zip(X, y, strict=True) for word in sorted(set(words(text)))]
+        pairs = [(word, label) for text, label in zip(texts, y, strict=True) for word in sorted(set(words(text)))]
         found = pd.DataFrame(pairs, columns=["word", "label"])
         found = found[found["word"].map(lambda word: bool(WORD.match(word)))]
         counts = pd.crosstab(found["word"], found["label"]).reindex(columns=[0, 1], fill_value=0)  # texts with the word
@@ -91,7 +103,7 @@ class KeywordList(ClassifierMixin, BaseEstimator):
     def decision_function(self, X) -> np.ndarray:
         """How many different words of the list each text contains, (n,)."""
         check_is_fitted(self, "words_")
-        return np.array([sum(word in text for word in self.words_) for text in X], dtype=float)
+        return np.array([sum(word in text for word in self.words_) for text in check_texts(X)], dtype=float)
 
     def predict(self, X) -> np.ndarray:
         """1 where a text contains a word of the list, (n,)."""
@@ -113,11 +125,13 @@ class Prototypes(ClassifierMixin, BaseEstimator):
 
     def fit(self, X, y):
         """Average the vectors X (n, d) of each class of y (n,)."""
-        X, y = validate_data(self, X, y)
-        check_classification_targets(y)
+        check_matrix(X)
+        with one_line():
+            X, y = validate_data(self, X, y)
+            check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
-            raise ValueError("one class only: prototypes need examples of two classes or more")
+            raise InputError("one class only: prototypes need examples of two classes or more")
         self.mean_ = X.mean(axis=0) if self.centre else np.zeros(X.shape[1])
         vectors = normalize(X - self.mean_)
         means = np.stack([vectors[codes == k].mean(axis=0) for k in range(len(self.classes_))])  # (K, d)
@@ -127,7 +141,10 @@ class Prototypes(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X) -> np.ndarray:
         """Softmax of cosine / temperature, (n, K)."""
         check_is_fitted(self, "prototypes_")
-        cosine = normalize(validate_data(self, X, reset=False) - self.mean_) @ self.prototypes_.T
+        check_matrix(X)
+        with one_line():
+            X = validate_data(self, X, reset=False)
+        cosine = normalize(X - self.mean_) @ self.prototypes_.T
         return softmax(cosine / self.temperature, axis=1)
 
     def predict(self, X) -> np.ndarray:
@@ -156,12 +173,10 @@ class ThreeWay(BaseEstimator):
 
     def fit(self, scores, y):
         """Choose low_ and high_ for scores (n,), larger: worse, and truth y (n,) of 0 and 1: validation, not test."""
-        if min(self.miss, self.wrong_reject, self.review) < 0 or not 0 <= (self.capacity or 0) <= 1:
-            raise UserError("costs must not be negative, and the capacity must be a share from 0 to 1")
-        scores = np.asarray(scores, dtype=float)
-        y = _binary(y, len(scores))
-        if not np.isfinite(scores).all():
-            raise UserError("a score is not finite: thresholds need a number for each post")
+        check_numbers([self.miss, self.wrong_reject, self.review], "the costs miss, wrong_reject and review", 0)
+        if self.capacity is not None:
+            check_number(self.capacity, "capacity", 0, 1)
+        y, scores = check_scored(y, scores)
         order = np.argsort(scores, kind="stable")
         ranked, bad = scores[order], y[order]
         n = len(ranked)
@@ -185,12 +200,13 @@ class ThreeWay(BaseEstimator):
     def predict(self, scores) -> np.ndarray:
         """ "show", "review" or "reject" for each score, (n,)."""
         check_is_fitted(self, "low_")
-        scores = np.asarray(scores, dtype=float)
+        scores = check_numbers(scores, "scores")
         return np.where(scores >= self.high_, "reject", np.where(scores >= self.low_, "review", "show"))
 
     def costs(self, scores, y) -> np.ndarray:
         """What each decision costs, (n,): its mean is the cost a post."""
-        decision, bad = self.predict(scores), np.asarray(y).astype(bool)
+        y, scores = check_scored(y, scores)
+        decision, bad = self.predict(scores), y.astype(bool)
         wrong = np.where(decision == "show", self.miss * bad, self.wrong_reject * ~bad)
         return np.where(decision == "review", self.review, wrong)
 
@@ -201,10 +217,10 @@ def precision_at_recall(y, scores, recall: float = 0.9, seed: int = 0, resamples
     y (n,) of 0 and 1, scores (n,). Returns {"precision", "interval_95", "threshold", "flagged"}, the last being the
     share of all cases at or above the threshold. The interval is a bootstrap of cases with the threshold found anew.
     """
-    scores = np.asarray(scores, dtype=float)
-    y = _binary(y, len(scores))
-    if not 0 < recall <= 1 or not y.any():
-        raise UserError("precision at a recall needs a recall above 0 and up to 1, and positive cases")
+    y, scores = check_scored(y, scores)
+    check_number(recall, "recall", 0, 1, above=True), check_number(resamples, "resamples", 1, whole=True)
+    if not y.any():
+        raise UserError("precision at a recall needs positive cases: there are none")
 
     def at(rows: np.ndarray) -> tuple[float, float, float]:
         positive = np.sort(scores[rows][y[rows] == 1])[::-1]
@@ -228,11 +244,11 @@ def review_queue(
     y,
     X_test,
     y_test,
-    strategy: str = "uncertainty",
+    strategy="uncertainty",
     start: int = 40,
     batch: int = 20,
     rounds: int = 10,
-    seed=0,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """A simulated queue: people label `batch` posts a round, by `strategy`, and the model learns from all so far.
 
@@ -241,14 +257,14 @@ def review_queue(
     queue sorted by risk does, "random" any. All begin with the same `start` random posts of a seed.
     Returns a frame: strategy, seed, labels, macro_f1 (on the test vectors), found (violations labelled so far).
     """
-    y, order = _binary(y, len(X)), np.random.default_rng(seed).permutation(len(X))
+    X, X_test = check_matrix(X), check_matrix(X_test, "X_test")
+    y, y_test = (check_labels(side, n, (0, 1)).astype(int) for side, n in ((y, len(X)), (y_test, len(X_test))))
+    for size, name, least in ((start, "start", 1), (batch, "batch", 1), (rounds, "rounds", 0)):
+        check_number(size, name, least, whole=True)
+    order = np.random.default_rng(seed).permutation(len(X))
     if start + rounds * batch > len(X):
         raise UserError(f"the queue runs dry: {start} + {rounds} x {batch} posts asked for, there are {len(X)}")
-    ways = {
-        "uncertainty": lambda p: np.abs(p - 0.5),
-        "likely": lambda p: -p,
-        "random": lambda p: np.arange(len(p)),
-    }
+    ways = {"uncertainty": lambda p: np.abs(p - 0.5), "likely": lambda p: -p, "random": lambda p: np.arange(len(p))}
     if strategy not in ways:
         raise UserError(f"there is no strategy {strategy!r}: choose from {', '.join(ways)}")
     labelled, waiting, rows = order[:start], order[start:], []
@@ -258,6 +274,8 @@ def review_queue(
         fitted = clone(model).fit(X[labelled], y[labelled])
         score = f1_score(y_test, fitted.predict(X_test), average="macro")
         rows.append((strategy, seed, len(labelled), score, int(y[labelled].sum())))
+        if not len(waiting):  # after the last round nothing may be left to rank
+            break
         ranked = waiting[np.argsort(ways[strategy](fitted.predict_proba(X[waiting])[:, 1]), kind="stable")]
         labelled, waiting = np.concatenate([labelled, ranked[:batch]]), ranked[batch:]
     return pd.DataFrame(rows, columns=["strategy", "seed", "labels", "macro_f1", "found"])
@@ -306,8 +324,9 @@ def evade(text: str, kind: str, targets: Iterable[str] = (), share: float = 1.0,
     """
     if kind not in EVASIONS:
         raise UserError(f"there is no evasion {kind!r}: choose from {', '.join(EVASIONS)}")
-    rng, targets = np.random.default_rng(seed), [regex.escape(word) for word in targets]
-    spans = regex.finditer("|".join(targets), text, overlapped=True) if targets else regex.finditer(r"\p{Han}", text)
+    check_text(text), check_number(share, "share", 0, 1)
+    rng, targets = np.random.default_rng(seed), map(regex.escape, check_texts(targets, "target", empty=True))
+    spans = regex.finditer("|".join(targets) or r"\p{Han}", text, overlapped=True)
     chosen = {place for span in spans for place in range(*span.span())}
     return "".join(
         EVASIONS[kind](c, rng) if place in chosen and HAN.match(c) and rng.random() < share else c
@@ -321,20 +340,11 @@ def undisguise(text: str) -> str:
     What it costs: an emoji inside a sentence is lost. 女子 is not rejoined to 好, nor any pair that starts with a
     character of daily use as this one: far more texts mean the two characters than hide the one.
     """
-    return JOINED.sub(lambda found: WHOLE[found[0]], BETWEEN.sub("", clean(text)))
+    return JOINED.sub(lambda found: WHOLE[found[0]], BETWEEN.sub("", clean(check_text(text))))
 
 
 def sounds(text: str) -> str:
     """The text as it sounds: toneless pinyin without spaces, other signs as they are; homophones become equal."""
     from pypinyin import lazy_pinyin
 
-    return "".join(lazy_pinyin(text))
-
-
-def _binary(y, n: int) -> np.ndarray:
-    y = np.asarray(y)
-    if len(y) != n:
-        raise UserError(f"{n} posts but {len(y)} labels")
-    if n == 0 or not np.isin(y, [0, 1]).all():
-        raise UserError("labels must be 0 (within the rules) or 1 (against them), and there must be some")
-    return y.astype(int)
+    return "".join(lazy_pinyin(check_text(text)))

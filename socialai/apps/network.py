@@ -16,7 +16,8 @@ PageRank, betweenness and modularity are written by hand here, and tested agains
 import heapq
 import itertools
 import random
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
+from numbers import Integral, Real
 
 import igraph
 import leidenalg
@@ -30,8 +31,8 @@ from sklearn.cluster import SpectralClustering
 from sklearn.utils.validation import check_is_fitted
 from torch.nn import functional as F
 
-from socialai.apps import check_frame
-from socialai.cascades import Cascades, check_nodes, greedy
+from socialai.apps import check_frame, check_labels, check_matrix, check_number, check_numbers
+from socialai.cascades import Cascades, check_communities, check_graph, check_nodes, greedy
 from socialai.device import pick
 from socialai.errors import UserError
 from socialai.gcn import GCN, normalised_adjacency
@@ -49,30 +50,25 @@ def make_graph(
     is checked. Raises UserError on a wrong frame, negative weights, several edges between a pair, or an empty graph.
     """
     if isinstance(edges, nx.Graph):
-        if edges.is_multigraph():
-            raise UserError("the graph has several edges between one pair: add their weights up first")
-        if any(not w >= 0 for _, _, w in edges.edges(data="weight", default=1)):
-            raise UserError("the graph has an edge of negative or missing weight: ties count from 0 up")
-        graph = edges
-    else:
-        check_frame(edges, [source, target, *([weight] if weight else [])], not_negative=(weight,) if weight else ())
-        amounts = edges[weight].tolist() if weight else [1] * len(edges)
-        graph = nx.DiGraph() if directed else nx.Graph()
-        for u, v, amount in zip(edges[source].tolist(), edges[target].tolist(), amounts, strict=True):
-            if u != v and amount > 0:
-                graph.add_edge(u, v, weight=graph.get_edge_data(u, v, {"weight": 0})["weight"] + amount)
-    if not graph.number_of_edges():
-        raise UserError("the graph has no edges: at least one tie between two different nodes is needed")
-    return graph
+        return check_graph(edges)
+    check_frame(edges, [source, target, *([weight] if weight else [])], not_negative=(weight,) if weight else ())
+    amounts = edges[weight].tolist() if weight else [1] * len(edges)
+    graph = nx.DiGraph() if directed else nx.Graph()
+    for u, v, amount in zip(edges[source].tolist(), edges[target].tolist(), amounts, strict=True):
+        if u != v and amount > 0:
+            graph.add_edge(u, v, weight=graph.get_edge_data(u, v, {"weight": 0})["weight"] + amount)
+    return check_graph(graph)
 
 
 def adjacency(graph: nx.Graph) -> sparse.csr_array:
     """(n, n) weights, row source, column target, nodes in the graph's order; symmetric when it has no direction."""
+    check_graph(graph, edges=False)
     return nx.to_scipy_sparse_array(graph, weight="weight", dtype=float, format="csr")
 
 
 def largest_component(graph: nx.Graph) -> nx.Graph:
     """The largest (weakly) connected part, nodes in the graph's order."""
+    check_graph(graph, edges=False)
     parts = nx.weakly_connected_components(graph) if graph.is_directed() else nx.connected_components(graph)
     keep, part = max(parts, key=len), type(graph)()
     part.add_nodes_from(v for v in graph if v in keep)  # networkx's subgraph would follow the order of a set
@@ -86,6 +82,8 @@ def pagerank(A: sparse.csr_array, damping: float = 0.85, tol: float = 1e-10, max
     With probability `damping` the surfer follows an edge out (by weight), else, or where there is none, jumps
     anywhere (Page et al. 1999). Power iteration until the change is below tol in sum. UserError if it doesn't settle.
     """
+    check_number(damping, "damping", 0, 1), check_number(max_iter, "max_iter", 1, whole=True)
+    A = sparse.csr_array(check_matrix(A, "A", sparse=True, low=0, square=True))
     n, out = A.shape[0], A.sum(1)
     dangling = out == 0
     step = (sparse.diags_array(1 / np.where(dangling, 1, out)) @ A).T.tocsr()  # (n, n): column sums 1, or 0 if dangling
@@ -105,8 +103,9 @@ def betweenness(graph: nx.Graph, distance: str | None = None) -> dict[Hashable, 
     Dijkstra search a node, then shares are handed back from the farthest node inwards: O(n m log n). Pairs that no
     path joins count nothing. Raises UserError for lengths that are not positive.
     """
-    length = {u: {v: data[distance] if distance else 1 for v, data in graph.adj[u].items()} for u in graph}
-    if any(not d > 0 for ends in length.values() for d in ends.values()):
+    check_graph(graph, edges=False)
+    length = {u: {v: data.get(distance) if distance else 1 for v, data in graph.adj[u].items()} for u in graph}
+    if any(not isinstance(d, Real) or not 0 < d < np.inf for ends in length.values() for d in ends.values()):
         raise UserError(f"edge attribute {distance!r} must be a positive length on every edge")
     through = dict.fromkeys(graph, 0.0)
     tie = itertools.count()  # the heap must never compare two nodes
@@ -140,11 +139,11 @@ def modularity(graph: nx.Graph, labels, resolution: float = 1.0) -> float:
     """Weight inside communities minus what chance would put there: Q = sum_c [L_c / m - resolution (K_c / 2m)^2].
 
     labels: {node: community}, every node once. L_c weight inside c, K_c the sum of its degrees; of a directed graph
-    out-degrees times in-degrees over m^2 (Newman 2004, equation 5; Leicht and Newman 2008).
+    out-degrees times in-degrees over m^2 (Newman 2004, equation 5; Leicht and Newman 2008). UserError for a node
+    without a community and for a graph without edges, of which Q isn't defined.
     """
-    if missing := [v for v in graph if v not in labels]:
-        raise UserError(f"{len(missing)} nodes have no community, the first is {missing[0]!r}")
-    A = adjacency(graph)
+    check_number(resolution, "resolution", 0)
+    A = adjacency(check_communities(graph, labels))
     codes = pd.factorize(np.array([labels[v] for v in graph], dtype=object))[0]
     member = sparse.csr_array((np.ones(len(codes)), (np.arange(len(codes)), codes)))  # (n, C)
     if not graph.is_directed():
@@ -181,7 +180,7 @@ class KeyNodes(BaseEstimator):
 
     def top(self, k: int = 5, by: str = "pagerank") -> list:
         """The k nodes with the largest score; of equal ones the earlier."""
-        check_is_fitted(self)
+        check_is_fitted(self), check_number(k, "k", 1, whole=True)
         if by not in self.scores_:
             raise UserError(f"no score {by!r}; there are {', '.join(self.scores_)}")
         return self.scores_[by].sort_values(ascending=False, kind="stable").index[:k].tolist()
@@ -189,7 +188,7 @@ class KeyNodes(BaseEstimator):
 
 def to_igraph(graph: nx.Graph) -> igraph.Graph:
     """The same graph for igraph: vertex i is the i-th node, edge attribute "weight"."""
-    at = {v: i for i, v in enumerate(graph)}
+    at = {v: i for i, v in enumerate(check_graph(graph, edges=False))}
     edges = [(at[u], at[v], w) for u, v, w in graph.edges(data="weight", default=1)]
     made = igraph.Graph(len(at), [edge[:2] for edge in edges], directed=graph.is_directed())
     made.es["weight"] = [edge[2] for edge in edges]
@@ -201,8 +200,17 @@ def find_communities(graph: igraph.Graph, method: str = "leiden", seed: int = 0,
 
     louvain (Blondel et al. 2008), leiden (Traag et al. 2019): maximise modularity. label_propagation (Raghavan et al.
     2007): each node takes its neighbours' commonest label. spectral (Ng et al. 2001): k must be given.
+    UserError for another method, a graph without edges, and for spectral without k.
     """
+    if method not in COMMUNITY_METHODS:
+        raise UserError(f"no method {method!r}; there are {', '.join(COMMUNITY_METHODS)}")
+    if not isinstance(graph, igraph.Graph) or not graph.ecount():
+        raise UserError("an igraph graph with edges is needed: make it by network.to_igraph")
+    if method == "spectral" and (not isinstance(k, Integral) or not 1 < k < graph.vcount()):
+        raise UserError(f"spectral clustering needs k, from 2 to {graph.vcount() - 1}; got {k}")
     weights = "weight" if "weight" in graph.es.attributes() else None
+    if weights:
+        check_numbers(graph.es[weights], "weights", 0)
     if method == "leiden":
         kind = leidenalg.ModularityVertexPartition
         return np.array(leidenalg.find_partition(graph, kind, weights=weights, n_iterations=2, seed=seed).membership)
@@ -231,16 +239,11 @@ class Communities(ClusterMixin, BaseEstimator):
 
     def fit(self, edges, y=None) -> "Communities":
         """edges: as in `make_graph`."""
-        if self.method not in COMMUNITY_METHODS:
-            raise UserError(f"no method {self.method!r}; there are {', '.join(COMMUNITY_METHODS)}")
         graph = make_graph(edges)
         if graph.is_directed():
             raise UserError("communities are found in undirected networks: give graph.to_undirected()")
-        if self.method == "spectral":
-            if self.k is None or not 1 < self.k < len(graph):
-                raise UserError(f"spectral clustering needs k, from 2 to {len(graph) - 1}; got {self.k}")
-            if (parts := nx.number_connected_components(graph)) > 1:
-                raise UserError(f"the graph is in {parts} parts: take network.largest_component(graph) for spectral")
+        if self.method == "spectral" and (parts := nx.number_connected_components(graph)) > 1:
+            raise UserError(f"the graph is in {parts} parts: take network.largest_component(graph) for spectral")
         found = find_communities(to_igraph(graph), self.method, self.seed, self.k)
         rank = pd.Series(found).value_counts(sort=False).sort_values(ascending=False, kind="stable").index
         self.labels_ = pd.Series(pd.Categorical(found, rank).codes.astype(int), index=list(graph))
@@ -250,8 +253,7 @@ class Communities(ClusterMixin, BaseEstimator):
     def predict(self, nodes) -> np.ndarray:
         """(n,) community of nodes that were in the network; UserError for others."""
         check_is_fitted(self)
-        check_nodes(nodes, self.labels_.index)
-        return self.labels_.loc[list(nodes)].to_numpy()
+        return self.labels_.loc[check_nodes(nodes, self.labels_.index)].to_numpy()
 
 
 class InfluenceMaximizer(BaseEstimator):
@@ -272,7 +274,7 @@ class InfluenceMaximizer(BaseEstimator):
         if self.method not in SEED_METHODS:
             raise UserError(f"no method {self.method!r}; there are {', '.join(SEED_METHODS)}")
         graph = make_graph(edges)
-        if not 1 <= self.k <= len(graph):
+        if not isinstance(self.k, Integral) or not 1 <= self.k <= len(graph):
             raise UserError(f"k must be from 1 to the number of nodes, {len(graph)}; got {self.k}")
         cascades, self.evaluations_ = Cascades(graph, self.p, self.n_cascades, self.seed, self.weighted), 0
         if self.method in ("celf", "greedy"):
@@ -304,9 +306,11 @@ class GCNClassifier(ClassifierMixin, BaseEstimator):
         graph = make_graph(edges)
         if graph.is_directed():
             raise UserError("a graph convolution needs an undirected network: give graph.to_undirected()")
+        if not isinstance(y, Mapping):
+            raise UserError(f"the classes of labelled nodes are needed, {{node: class}}, not {type(y).__name__}")
         check_nodes(y, graph)
         self.nodes_ = {v: i for i, v in enumerate(graph)}
-        self.classes_, codes = np.unique(list(y.values()), return_inverse=True)
+        self.classes_, codes = np.unique(check_labels(list(y.values())), return_inverse=True)
         if len(self.classes_) < 2:
             raise UserError("labelled nodes of at least two classes are needed")
         device = pick(self.device)
@@ -330,8 +334,7 @@ class GCNClassifier(ClassifierMixin, BaseEstimator):
     def predict_proba(self, nodes=None) -> np.ndarray:
         """(n, K) probabilities of the classes of the given nodes, or of all in the order of nodes_."""
         check_is_fitted(self)
-        nodes = list(self.nodes_ if nodes is None else nodes)
-        check_nodes(nodes, self.nodes_)
+        nodes = check_nodes(self.nodes_ if nodes is None else nodes, self.nodes_)
         return F.softmax(self._model(self._A_hat), 1).cpu().numpy()[[self.nodes_[v] for v in nodes]]
 
     def predict(self, nodes=None) -> np.ndarray:

@@ -17,13 +17,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import torch
+from pandas.api.types import is_datetime64_any_dtype
 from scipy import sparse
 from scipy.stats import bootstrap
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
-from socialai.apps import check_frame
+from socialai.apps import check_frame, check_matrix, check_number, check_numbers, one_line, positions, sorted_ids
 from socialai.errors import UserError
 
 KEYS = ["user_id", "item_id"]
@@ -32,10 +33,7 @@ estimator = dataclass(eq=False, repr=False)  # writes the __init__ that scikit-l
 
 def check_ratings(ratings: pd.DataFrame, time: bool = False) -> pd.DataFrame:
     """The frame itself if it is one of ratings, a pair of user and item at most once; else UserError, one line."""
-    check_frame(ratings, [*KEYS, "rating"] + ["time"] * time, numeric=("rating",))
-    if twice := int(ratings.duplicated(KEYS).sum()):
-        raise UserError(f"{twice} rows repeat a pair of user_id and item_id: keep one rating of each (drop_duplicates)")
-    return ratings
+    return check_frame(ratings, [*KEYS, "rating"] + ["time"] * time, numeric=("rating",), once=KEYS)
 
 
 def split_per_user(ratings: pd.DataFrame, train: float = 0.75, seed: int = 42) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -44,16 +42,17 @@ def split_per_user(ratings: pd.DataFrame, train: float = 0.75, seed: int = 42) -
     Each user's rows are shuffled by the same seed, as recommenders' python_stratified_split did when its table was
     made: with seed 42 and the rows in the order of the file this is the very split of the published SAR row.
     """
+    check_number(train, "train", 0, 1)
     parts = [rows.sample(frac=1, random_state=seed) for _, rows in check_ratings(ratings).groupby("user_id")]
-    return tuple(
-        pd.concat(side)
-        for side in zip(*((p[: round(train * len(p))], p[round(train * len(p)) :]) for p in parts), strict=True)
-    )
+    sides = zip(*((p[: round(train * len(p))], p[round(train * len(p)) :]) for p in parts), strict=True)
+    return tuple(pd.concat(side) for side in sides)
 
 
 def split_by_time(ratings: pd.DataFrame, train: float = 0.75, per_user: bool = False):
     """(train, test): the past and the future; one date for everybody, or of each user the last ratings (per_user)."""
-    ordered = check_ratings(ratings, time=True).sort_values(["time", *KEYS])
+    check_number(train, "train", 0, 1)
+    with one_line("columns time, user_id and item_id"):
+        ordered = check_ratings(ratings, time=True).sort_values(["time", *KEYS])
     if not per_user:
         return ordered[: round(train * len(ordered))], ordered[round(train * len(ordered)) :]
     by_user = ordered.groupby("user_id")
@@ -67,6 +66,10 @@ def ndcg(hits: np.ndarray, n_relevant: np.ndarray) -> np.ndarray:
     hits: (n, k), 1 where the item at that rank is relevant. n_relevant: (n,) how many items are, anywhere, at least 1.
     DCG = sum of hit / log2(1 + rank); the ideal list has its min(n_relevant, k) hits first (Jarvelin, Kekalainen 2002).
     """
+    hits = check_numbers(hits, "hits", 0, 1, ndim=2, whole=True)
+    n_relevant = check_numbers(n_relevant, "n_relevant", 1, n=len(hits), whole=True).astype(int)
+    if (hits.sum(1) > n_relevant).any():
+        raise UserError("a list has more hits than there are relevant items")
     discount = 1 / np.log2(np.arange(hits.shape[1]) + 2)  # (k,)
     ideal = np.cumsum(discount)[np.minimum(n_relevant, hits.shape[1]) - 1]  # (n,)
     return hits @ discount / ideal
@@ -78,11 +81,12 @@ def evaluate_lists(lists: pd.DataFrame, test: pd.DataFrame, k: int = 10) -> pd.D
     lists: user_id, item_id, rank from 1 (what `recommend` gives). test: user_id, item_id; each row counts as relevant,
     whatever its rating. A test user without a list scores 0.
     """
-    check_frame(lists, [*KEYS, "rank"], numeric=("rank",))
-    n_test = check_frame(test, KEYS).groupby("user_id").size()
-    found = lists[lists["rank"] <= k].merge(test[KEYS], on=KEYS)
-    hits = np.zeros((len(n_test), k))
-    hits[n_test.index.get_indexer(found["user_id"]), found["rank"].to_numpy() - 1] = 1
+    check_numbers(check_frame(lists, [*KEYS, "rank"], once=KEYS)["rank"], "column 'rank'", 1, whole=True)
+    n_test = check_frame(test, KEYS, once=KEYS).groupby("user_id").size()
+    with one_line("lists and test"):  # ids of different types can't be compared
+        found = lists[lists["rank"] <= k].merge(test[KEYS], on=KEYS)
+    hits = np.zeros((len(n_test), check_number(k, "k", 1, whole=True)))
+    hits[n_test.index.get_indexer(found["user_id"]), found["rank"].to_numpy(int) - 1] = 1
     n = n_test.to_numpy()
     scores = {"ndcg": ndcg(hits, n), "precision": hits.mean(1), "recall": hits.sum(1) / n, "n_test": n}
     return pd.DataFrame(scores, index=n_test.index)
@@ -90,7 +94,7 @@ def evaluate_lists(lists: pd.DataFrame, test: pd.DataFrame, k: int = 10) -> pd.D
 
 def mean_interval(values, seed: int = 0) -> tuple[float, float, float]:
     """(mean, low, high): the mean over users with the 95 % percentile bootstrap over users."""
-    values = np.asarray(values, float)
+    values = check_numbers(values, "values")
     if len(values) < 2:
         raise UserError(f"an interval needs two values at least; got {len(values)}")
     interval = bootstrap((values,), np.mean, n_resamples=2000, method="percentile", rng=seed).confidence_interval
@@ -101,7 +105,9 @@ def beyond_accuracy(lists: pd.DataFrame, train: pd.DataFrame) -> dict[str, float
     """What accuracy hides. coverage: share of the training items that appear in any list; popularity: mean share of
     training users who rated a recommended item; novelty: mean of -log2 of that share, bits (Vargas and Castells 2011).
     """
+    check_frame(train, KEYS)
     share = train.groupby("item_id").size() / train["user_id"].nunique()
+    positions(share.index, check_frame(lists, KEYS)["item_id"], "item")
     of_lists, coverage = lists["item_id"].map(share), lists["item_id"].nunique() / len(share)
     return {"coverage": coverage, "popularity": of_lists.mean(), "novelty": -np.log2(of_lists).mean()}
 
@@ -117,10 +123,15 @@ class Recommender(BaseEstimator):
     def fit(self, ratings: pd.DataFrame, y=None):
         """Learn from a frame user_id, item_id, rating (and time where the model uses it)."""
         check_ratings(ratings, self.uses_time)
-        self.users_, self.items_ = np.unique(ratings["user_id"]), self._items(np.unique(ratings["item_id"]))
+        users, items = (sorted_ids(ratings[key], f"column {key!r}") for key in KEYS)
+        self.users_, self.items_ = users, self._items(items)
         u, i = np.searchsorted(self.users_, ratings["user_id"]), np.searchsorted(self.items_, ratings["item_id"])
         self.seen_ = sparse.csr_matrix((np.ones(len(u), np.float32), (u, i)), (len(self.users_), len(self.items_)))
         self._fit(u, i, ratings)
+        if not np.isfinite(self.user_factors_.sum() + self.item_factors_.sum()):
+            raise UserError(
+                "learning diverged: give ratings or features of a smaller scale, or a smaller learning_rate"
+            )
         return self
 
     def recommend(self, users=None, k: int = 10, candidates=None) -> pd.DataFrame:
@@ -128,7 +139,7 @@ class Recommender(BaseEstimator):
 
         users: ids; candidates: ids of the items to choose from. All known ones by default, UserError for unknown ones.
         """
-        check_is_fitted(self, "items_")
+        check_is_fitted(self, "items_"), check_number(k, "k", 1, whole=True)
         rows = np.arange(len(self.users_)) if users is None else positions(self.users_, users, "user")
         scores = np.array(self._scores(rows), float)  # (users, items)
         scores[self.seen_[rows].toarray() > 0] = -np.inf
@@ -147,16 +158,6 @@ class Recommender(BaseEstimator):
 
     def _scores(self, rows: np.ndarray) -> np.ndarray:
         return self.user_factors_[rows] @ self.item_factors_.T
-
-
-def positions(known: np.ndarray, wanted, kind: str, place: str = "training") -> np.ndarray:
-    """Where the wanted ids stand among the known ones (sorted); UserError for none, and for an unknown one."""
-    wanted = np.asarray(wanted)
-    if wanted.size == 0:
-        raise UserError(f"no {kind} was named")
-    if (odd := ~np.isin(wanted, known)).any():
-        raise UserError(f"{kind} {wanted[odd][0]!s} was not in {place} ({odd.sum()} of the {wanted.size} are unknown)")
-    return np.searchsorted(known, wanted)
 
 
 class RatingModel(Recommender):
@@ -183,6 +184,7 @@ class Popularity(Recommender):
 
 def jaccard(seen: sparse.csr_matrix) -> np.ndarray:
     """(items, items): users who rated both, over users who rated either. seen: (users, items), 0/1."""
+    seen = check_matrix(seen, "seen", sparse=True, low=0)
     both = (seen.T @ seen).toarray().astype(float)  # (items, items)
     count = both.diagonal()
     either = count[:, None] + count - both
@@ -203,6 +205,9 @@ class SAR(Recommender):
     def _fit(self, u, i, ratings):
         affinity = ratings["rating"].to_numpy(float)
         if self.uses_time:
+            check_number(self.half_life_days, "half_life_days", 0, above=True)
+            if not is_datetime64_any_dtype(ratings["time"]):
+                raise UserError(f"column 'time' must hold dates; it holds {ratings['time'].dtype}")
             days = (ratings["time"].max() - ratings["time"]).dt.total_seconds().to_numpy() / 86400
             affinity = affinity * 0.5 ** (days / self.half_life_days)
         self.user_factors_ = sparse.csr_matrix((affinity, (u, i)), self.seen_.shape)
@@ -305,11 +310,8 @@ class BPR(Recommender):
         seen, rate, penalty = self.seen_.toarray() > 0, self.learning_rate, self.regularization
         for _ in range(self.epochs * len(u) // self.batch_size):
             rows = rng.integers(len(u), size=self.batch_size)
-            j = (
-                i[rng.integers(len(u), size=len(rows))]
-                if self.popular_negatives
-                else rng.integers(len(q), size=len(rows))
-            )
+            j = rng.integers(len(u) if self.popular_negatives else len(q), size=len(rows))
+            j = i[j] if self.popular_negatives else j
             new = ~seen[u[rows], j]
             user, liked, other = (torch.from_numpy(x[new]) for x in (u[rows], i[rows], j))
             p_u, q_i, q_j = p[user], q[liked], q[other]  # (B, f) each

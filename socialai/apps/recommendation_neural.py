@@ -17,13 +17,18 @@ from scipy import sparse
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize, softplus
 
-from socialai.apps.recommendation import Recommender, estimator, positions
+from socialai.apps import check_matrix, positions, sorted_ids
+from socialai.apps.recommendation import Recommender, estimator
 from socialai.device import pick
 from socialai.errors import UserError
 
 
-def normalised_adjacency(seen: sparse.csr_matrix) -> sparse.csr_matrix:
-    """D^-1/2 A D^-1/2 of the graph of users and items, (n, n) with n = users + items (LightGCN, equation 8)."""
+def bipartite_adjacency(seen: sparse.csr_matrix) -> sparse.csr_matrix:
+    """D^-1/2 A D^-1/2 of the graph of users and items, (n, n) with n = users + items (LightGCN, equation 8).
+
+    seen: (users, items), 0/1. No node is tied to itself here, unlike in `socialai.gcn.normalised_adjacency`.
+    """
+    seen = check_matrix(seen, "seen", sparse=True, low=0)
     adjacency = sparse.bmat([[None, seen], [seen.T, None]]).tocsr()
     scale = sparse.diags(1 / np.sqrt(np.maximum(np.asarray(adjacency.sum(1)).ravel(), 1)))
     return (scale @ adjacency @ scale).astype(np.float32).tocsr()
@@ -77,7 +82,7 @@ class LightGCN(Recommender):
 
     def _fit(self, u, i, ratings):
         device, rng, n_users = pick(self.device), np.random.default_rng(self.seed), len(self.users_)
-        adjacency = to_torch(normalised_adjacency(self.seen_), device)
+        adjacency = to_torch(bipartite_adjacency(self.seen_), device)
         torch.manual_seed(self.seed)
         tables = [nn.init.xavier_uniform_(torch.empty(n, self.dim)) for n in self.seen_.shape]
         weights = nn.Parameter(torch.cat(tables).to(device))  # (users + items, d)
@@ -135,8 +140,12 @@ class TwoTower(Recommender):
     def _items(self, rated):
         if self.item_features is None:
             return rated
-        positions(np.unique(self.item_features.index), rated, "item", "item_features")
-        return np.unique(self.item_features.index)
+        if not isinstance(self.item_features, pd.DataFrame) or self.item_features.index.has_duplicates:
+            raise UserError("item_features must be a DataFrame with one row an item, indexed by item_id")
+        check_matrix(self.item_features, "item_features")
+        known = sorted_ids(self.item_features.index, "item_features")
+        positions(known, rated, "item", "item_features")
+        return known
 
     def _fit(self, u, i, ratings):
         if self.item_features is None and not self.item_ids:

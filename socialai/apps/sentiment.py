@@ -23,7 +23,7 @@ from sklearn.metrics import precision_recall_fscore_support
 from sklearn.utils.validation import check_is_fitted
 
 from socialai import baselines, data
-from socialai.apps import check_frame
+from socialai.apps import check_frame, check_labels, check_list, check_matrix, check_number, check_numbers, check_texts
 from socialai.errors import UserError
 
 METHODS = (*baselines.BASELINES, "finetuned")
@@ -49,7 +49,9 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):
         """Learn from texts X (n,) and labels y (n,)."""
         if self.method not in METHODS:
             raise UserError(f"there is no method {self.method!r}: choose from {', '.join(METHODS)}")
-        if len(set(np.asarray(y).tolist())) < 2:
+        texts = check_texts(X)
+        y = check_labels(y, len(texts))
+        if len(set(y.tolist())) < 2:
             raise UserError("one label only: a classifier needs two or more")
         where = {"encoder": self.encoder, "device": self.device, "seed": self.seed}
         if self.method == "finetuned":
@@ -58,13 +60,13 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):
             self.model_ = BertTextClassifier(**where, **(self.options or {}))
         else:
             self.model_ = baselines.make(self.method, **{**where, "seed": self.seed})
-        self.model_.fit(list(X), np.asarray(y))
+        self.model_.fit(texts, y)
         self.classes_ = self.model_.classes_
         return self
 
     def fit_frame(self, frame: pd.DataFrame, text: str = "text", label: str = "label"):
         """Learn from two columns of a frame, de-duplicated; UserError for what is wrong with it."""
-        check_frame(frame, [text, label])
+        check_texts(check_frame(frame, [text, label])[text])
         clean = data.deduplicate(frame, text, label)
         if clean.empty:
             raise UserError("no rows are left: every text occurs with contradicting labels")
@@ -73,12 +75,12 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):
     def predict(self, X) -> np.ndarray:
         """The most probable label of each text, (n,)."""
         check_is_fitted(self, "model_")
-        return self.model_.predict(list(X))
+        return self.model_.predict(check_texts(X))
 
     def predict_proba(self, X) -> np.ndarray:
         """Probabilities (n, K), columns in the order of `classes_`."""
         check_is_fitted(self, "model_")
-        return self.model_.predict_proba(list(X))
+        return self.model_.predict_proba(check_texts(X))
 
 
 # Raters
@@ -87,9 +89,9 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):
 def single_ratings(ratings) -> pd.DataFrame:
     """One row a single rating: text (its position), rating, mean of all its raters, others (mean without this one).
 
-    ratings: one array a text, of any lengths of at least 2. UserError for a text with fewer.
+    ratings: one array a text, of any lengths of at least 2. UserError for a text with fewer, or for a missing rating.
     """
-    ratings = [np.asarray(r, dtype=float) for r in ratings]
+    ratings = _each(ratings)
     if short := [i for i, r in enumerate(ratings) if len(r) < 2]:
         raise UserError(f"text {short[0]} has {len(ratings[short[0]])} ratings: agreement needs at least two")
     rating = np.concatenate(ratings)
@@ -112,7 +114,7 @@ def krippendorff_alpha(ratings, level: str = "interval") -> float:
     "ordinal" (ranks) or "interval" (squared distance). UserError for another level, or when nothing varies.
     Source: Krippendorff 2011, Computing Krippendorff's Alpha-Reliability, section E.
     """
-    ratings = [r[~np.isnan(r)] for r in (np.asarray(r, dtype=float) for r in ratings)]
+    ratings = [r[~np.isnan(r)] for r in _each(ratings, missing=True)]
     ratings = [r for r in ratings if len(r) > 1]
     if not ratings or len(values := np.unique(np.concatenate(ratings))) < 2:
         raise UserError("alpha is not defined: the ratings don't vary, or no text has two")
@@ -136,12 +138,19 @@ def krippendorff_alpha(ratings, level: str = "interval") -> float:
 
 def rating_shares(ratings) -> np.ndarray:
     """(n, 3): which share of a text's raters read it as negative, neutral, positive."""
-    return np.array([[np.mean(np.sign(r) == sign) for sign in (-1, 0, 1)] for r in ratings])
+    return np.array([[np.mean(np.sign(r) == sign) for sign in (-1, 0, 1)] for r in _each(ratings)])
+
+
+def _each(ratings, missing: bool = False) -> list[np.ndarray]:
+    """The ratings of each text as an array; there must be texts, and each must have one."""
+    ratings = check_list(ratings, "texts with ratings")
+    return [check_numbers(r, f"ratings of text {i}", missing=missing) for i, r in enumerate(ratings)]
 
 
 def three_classes(score, threshold: float) -> np.ndarray:
-    """-1, 0 or 1: neutral where |score| <= threshold."""
-    score = np.asarray(score, dtype=float)
+    """-1, 0 or 1: neutral where |score| <= threshold, which is 0 or more."""
+    score = check_numbers(score, "scores", ndim=None)
+    check_number(threshold, "threshold", 0)
     return np.where(abs(score) <= threshold, 0, np.sign(score)).astype(int)
 
 
@@ -152,6 +161,8 @@ def vader_measures(truth, answer, threshold: float = 0.05, neutral: float = 0.0)
     without more; the means of the three classes weighted by cases, with only a mean of exactly 0 counted as neutral,
     reproduce its rows for single raters.
     """
+    truth = check_numbers(truth, "truth")
+    answer = check_numbers(answer, "answer", n=len(truth))
     y_true, y_pred = three_classes(truth, neutral), three_classes(answer, threshold)
     p, r, f1, _ = precision_recall_fscore_support(y_true, y_pred, average="weighted", zero_division=0)
     return {"r": float(np.corrcoef(truth, answer)[0, 1]), "precision": float(p), "recall": float(r), "f1": float(f1)}
@@ -190,13 +201,16 @@ class LexiconSentiment(BaseEstimator):
 
     def fit(self, X=None, y=None):
         """Load the lexicon."""
+        if not isinstance(self.lexicon, dict | None):
+            raise UserError(f"a lexicon is {{word: valence}}, not one {type(self.lexicon).__name__}")
         self.lexicon_ = vader_lexicon() if self.lexicon is None else self.lexicon
+        check_texts(self.lexicon_, "word"), check_numbers([*self.lexicon_.values()], "valences of the lexicon")
         return self
 
     def decision_function(self, X) -> np.ndarray:
         """Scores (n,), -1 most negative to 1 most positive, of texts X."""
         check_is_fitted(self, "lexicon_")
-        return np.array([self._score(text) for text in X])
+        return np.array([self._score(text) for text in check_texts(X)])
 
     def predict(self, X) -> np.ndarray:
         """-1, 0 or 1 for each text, (n,)."""
@@ -249,10 +263,13 @@ class SoftLabelClassifier(ClassifierMixin, BaseEstimator):
 
     def fit(self, X, Y):
         """X (n, d), Y (n, K) rows that sum to one; UserError where they don't."""
-        X, Y = np.asarray(X), np.asarray(Y, dtype=float)
-        if Y.ndim != 2 or len(Y) != len(X) or (Y < 0).any() or not np.allclose(Y.sum(1), 1):
+        X = check_matrix(X)
+        Y = check_numbers(Y, "soft labels", 0, n=len(X), ndim=2)
+        if not np.allclose(Y.sum(1), 1):
             raise UserError("soft labels are one row of shares a text, not negative and with sum 1")
         rows, classes = np.nonzero(Y)
+        if len(set(classes)) < 2:
+            raise UserError("one label only: a classifier needs two or more")
         model = LogisticRegression(C=self.C, max_iter=self.max_iter)
         self.model_ = model.fit(X[rows], classes, sample_weight=Y[rows, classes])
         self.classes_ = np.arange(Y.shape[1])
@@ -261,6 +278,7 @@ class SoftLabelClassifier(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X) -> np.ndarray:
         """(n, K); a class that no training text had gets 0."""
         check_is_fitted(self, "model_")
+        X = check_matrix(X, shape=(None, self.model_.n_features_in_))
         proba = np.zeros((len(X), len(self.classes_)))
         proba[:, self.model_.classes_] = self.model_.predict_proba(X)
         return proba
@@ -285,6 +303,10 @@ class OrdinalRegression(ClassifierMixin, BaseEstimator):
 
     def fit(self, X, y):
         """X (n, d), y (n,) labels whose sorted order is their order."""
+        if self.rule not in ("median", "mode"):
+            raise UserError(f"there is no rule {self.rule!r}: median or mode")
+        X = check_matrix(X, sparse=True)
+        y = check_labels(y, X.shape[0])
         self.classes_, codes = np.unique(y, return_inverse=True)
         k = len(self.classes_) - 1
         if k < 1:
@@ -292,14 +314,8 @@ class OrdinalRegression(ClassifierMixin, BaseEstimator):
         below = np.cumsum(np.bincount(codes))[:-1] / len(codes)
         theta = np.log(below / (1 - below))  # the thresholds of a model without features
         start = np.concatenate([np.zeros(X.shape[1]), theta[:1], np.log(np.diff(theta))])
-        found = minimize(
-            self._loss,
-            start,
-            (X, codes, k),
-            jac=True,
-            method="L-BFGS-B",
-            options={"maxiter": self.max_iter, "gtol": 1e-6},
-        )
+        options = {"maxiter": self.max_iter, "gtol": 1e-6}
+        found = minimize(self._loss, start, (X, codes, k), jac=True, method="L-BFGS-B", options=options)
         self.coef_, self.thresholds_ = found.x[: X.shape[1]], self._thresholds(found.x[X.shape[1] :])
         return self
 
@@ -323,6 +339,7 @@ class OrdinalRegression(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X) -> np.ndarray:
         """(n, K)."""
         check_is_fitted(self, "coef_")
+        X = check_matrix(X, sparse=True, shape=(None, len(self.coef_)))
         below = expit(self.thresholds_[None, :] - np.asarray(X @ self.coef_)[:, None])  # (n, K - 1)
         return np.diff(below, axis=1, prepend=0.0, append=1.0)
 

@@ -11,6 +11,7 @@ On your own frame, in five lines ("lda" or "clusters" in place of "nmf"; for Chi
 """
 
 import math
+import warnings
 from itertools import combinations
 
 import numpy as np
@@ -18,10 +19,11 @@ import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.cluster import KMeans
 from sklearn.decomposition import NMF, LatentDirichletAllocation
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 from sklearn.utils.validation import check_is_fitted
 
-from socialai.apps import check_frame
+from socialai.apps import check_frame, check_matrix, check_number, check_numbers, check_texts, check_word_lists
 from socialai.errors import UserError
 
 METHODS = ("nmf", "lda", "clusters")
@@ -33,6 +35,7 @@ class TopicModel(TransformerMixin, BaseEstimator):
     method: "nmf" (of TF-IDF), "lda" (of counts) or "clusters" (k-means on embeddings of `encoder`, words by
     `class_tfidf`). n_words a topic. analyzer: text to words (None: lower-case words of three or more letters, without
     English stop words). min_df, max_df: texts that a word must, and share of texts that it may, occur in.
+    max_iter: passes after which NMF (None: 500) and LDA (None: 20) stop, settled or not; `model_.n_iter_` of them ran.
     After `fit`: words_ (V,), topic_word_ (n_topics, V), topics_ (lists of words), labels_ (n,).
     Raises UserError for another method, fewer texts than topics, or when no words are left.
     """
@@ -67,9 +70,10 @@ class TopicModel(TransformerMixin, BaseEstimator):
 
     def fit(self, X, y=None, embeddings: np.ndarray | None = None):
         """Learn from texts X (n,). embeddings (n, d): those of X where they are known already ("clusters" only)."""
-        texts = list(X)
+        texts = check_texts(X)
         if self.method not in METHODS:
             raise UserError(f"there is no method {self.method!r}: choose from {', '.join(METHODS)}")
+        check_number(self.n_topics, "n_topics", 1, whole=True), check_number(self.n_words, "n_words", 1, whole=True)
         if len(texts) < self.n_topics:
             raise UserError(f"{len(texts)} texts are fewer than {self.n_topics} topics")
         self.vectorizer_ = vectorizer(self.analyzer, self.min_df, self.max_df, self.max_features)
@@ -82,7 +86,8 @@ class TopicModel(TransformerMixin, BaseEstimator):
         self.words_ = self.vectorizer_.get_feature_names_out()
         if self.method == "clusters":
             kmeans = KMeans(self.n_topics, n_init=5, random_state=self.seed)
-            self.labels_ = kmeans.fit_predict(self._embed(texts) if embeddings is None else embeddings)
+            embeddings = self._embed(texts) if embeddings is None else embeddings
+            self.labels_ = kmeans.fit_predict(check_matrix(embeddings, "embeddings", shape=(len(texts), None)))
             self.model_, self.topic_word_ = kmeans, class_tfidf(counts, self.labels_, self.n_topics)
         else:
             self._fit_words(counts)
@@ -101,7 +106,9 @@ class TopicModel(TransformerMixin, BaseEstimator):
             self.model_ = LatentDirichletAllocation(
                 self.n_topics, max_iter=self.max_iter or 20, learning_method="batch", random_state=self.seed
             )
-        self.model_.fit(self._weighted(counts))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # max_iter bounds the time; model_.n_iter_ tells
+            self.model_.fit(self._weighted(counts))
 
     def _weighted(self, counts):
         return self.tfidf_.transform(counts) if self.method == "nmf" else counts
@@ -119,7 +126,7 @@ class TopicModel(TransformerMixin, BaseEstimator):
     def transform(self, X) -> np.ndarray:
         """(n, n_topics): weights of the topics; for "clusters" minus the distances to the centres."""
         check_is_fitted(self, "topics_")
-        texts = list(X)
+        texts = check_texts(X)
         if self.method == "clusters":
             return -self.model_.transform(self._embed(texts))
         return self.model_.transform(self._weighted(self.vectorizer_.transform(texts)))
@@ -144,6 +151,11 @@ def class_tfidf(counts, labels: np.ndarray, n_classes: int) -> np.ndarray:
     counts (n, V) of words in texts; tf_(t,c) the count of word t in class c, f_t in all, A the mean number of words a
     class. Source: Grootendorst 2022, BERTopic, section 3.3.
     """
+    counts, n_classes = (
+        check_matrix(counts, "counts", sparse=True, low=0),
+        check_number(n_classes, "n_classes", 1, whole=True),
+    )
+    labels = check_numbers(labels, "labels", 0, n_classes - 1, n=counts.shape[0], whole=True)
     tf = np.vstack([np.asarray(counts[labels == c].sum(0)).ravel() for c in range(n_classes)]).astype(float)  # (C, V)
     return tf * np.log(1 + tf.sum() / n_classes / np.maximum(tf.sum(0), 1))
 
@@ -155,11 +167,11 @@ def npmi(topics, documents) -> np.ndarray:
     Words that never meet count -1; two words in all documents tell nothing and count 0; a word unknown to the
     reference never meets any. Source: Bouma 2009, equation 2; as a measure of topics, Aletras and Stevenson 2013.
     """
+    topics = check_word_lists(topics, "topics")
     known = sorted({word for topic in topics for word in topic})
     column = {word: j for j, word in enumerate(known)}
+    documents = check_word_lists(documents, "documents")
     rows = [[column[word] for word in set(words) if word in column] for words in documents]
-    if not rows:
-        raise UserError("coherence needs documents to count in: there are none")
     present = np.zeros((len(rows), len(known)))
     for i, row in enumerate(rows):
         present[i, row] = 1
@@ -182,7 +194,9 @@ def _npmi_of_pair(together: float, p_i: float, p_j: float) -> float:
 
 def diversity(topics) -> float:
     """Share of different words among all words of all topics: 1 when no topic repeats another's."""
-    words = [word for topic in topics for word in topic]
+    words = [word for topic in check_word_lists(topics, "topics") for word in topic]
+    if not words:
+        raise UserError("the topics have no words")
     return len(set(words)) / len(words)
 
 
@@ -193,16 +207,14 @@ def burst_costs(hits, totals, ratio: float = 2.0) -> np.ndarray:
     """(n, 2): minus log-likelihood of hits[t] among totals[t] at the usual rate p0, and at the burst's, ratio * p0.
 
     p0 is the rate over the whole time. The binomial coefficient is left out: it is the same for both states.
-    Raises UserError for counts that are negative, more hits than totals, or sides of different length.
+    Raises UserError for counts that are negative or missing, more hits than totals, or sides of different length.
     """
-    hits, totals = np.asarray(hits, dtype=float), np.asarray(totals, dtype=float)
-    if hits.shape != totals.shape or hits.ndim != 1 or not len(hits):
-        raise UserError(f"{hits.size} hits and {totals.size} totals: one pair a period is needed")
-    if (hits < 0).any() or (hits > totals).any():
-        worst = int(np.argmax((hits < 0) | (hits > totals)))
+    totals = check_numbers(totals, "totals", 0)
+    hits = check_numbers(hits, "hits", 0, n=len(totals))
+    if (more := hits > totals).any():
+        worst = int(np.argmax(more))
         raise UserError(f"period {worst} has {hits[worst]:g} hits of {totals[worst]:g}: hits are 0 to the total")
-    if ratio <= 1:
-        raise UserError(f"ratio is {ratio}: a burst's rate is above the usual one, so above 1")
+    check_number(ratio, "ratio (a burst's rate over the usual one)", 1, above=True)
     usual = hits.sum() / max(totals.sum(), 1)
     rates = np.clip([usual, ratio * usual], 1e-12, 1 - 1e-12)
     return -(hits[:, None] * np.log(rates) + (totals - hits)[:, None] * np.log1p(-rates))
@@ -214,7 +226,7 @@ def burst_states(hits, totals, ratio: float = 2.0, gamma: float = 1.0) -> np.nda
     Going up to the burst costs gamma * ln n, going down nothing, and the path starts below.
     Source: Kleinberg 2002, Bursty and Hierarchical Structure in Streams, section 4 (batched arrivals).
     """
-    costs = burst_costs(hits, totals, ratio)
+    costs, gamma = burst_costs(hits, totals, ratio), check_number(gamma, "gamma", 0)
     n, up = len(costs), gamma * math.log(len(costs))
     best, came_from = np.array([0.0, math.inf]), np.zeros((n, 2), dtype=int)
     for t in range(n):
