@@ -29,13 +29,14 @@ def check_graph(graph: nx.Graph, edges: bool = True) -> nx.Graph:
         raise UserError("the graph has several edges between one pair: add their weights up first")
     if not len(graph):
         raise UserError("the graph has no nodes and no edges")
+    weights = [weight for _, _, weight in graph.edges(data="weight", default=1)]
     try:
-        good = [0 <= weight < np.inf for _, _, weight in graph.edges(data="weight", default=1)]
+        good = all([0 <= weight < np.inf for weight in weights])  # each is looked at: is one of them no number?
     except TypeError:
         raise UserError("the graph has an edge whose weight is no number") from None
-    if not all(good):
+    if not good:
         raise UserError("the graph has an edge of negative, infinite or missing weight: ties count from 0 up")
-    if edges and not any(weight for _, _, weight in graph.edges(data="weight", default=1)):
+    if edges and not any(weights):
         raise UserError("the graph has no edges: at least one tie between two different nodes is needed")
     return graph
 

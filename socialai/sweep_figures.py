@@ -6,7 +6,6 @@ from os.path import commonprefix
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from socialai import figures
 from socialai.errors import DataUnavailable
@@ -74,8 +73,18 @@ def panels(means: pd.Series) -> list[list[str]]:
 
 def half_interval(values) -> float:
     """Half the width of the 95 % t interval of a mean; 0 for a single value, which has none."""
+    from scipy import stats
+
     n = len(values)
     return float(stats.t.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n)) if n > 1 else 0.0
+
+
+def apart(values, gap: float) -> np.ndarray:
+    """Heights for labels at rising values: `gap` or more between neighbours, else as near the values as can be."""
+    from sklearn.isotonic import isotonic_regression
+
+    steps = gap * np.arange(len(values))
+    return isotonic_regression(np.asarray(values) - steps) + steps
 
 
 def _rows(ax, rows: dict[str, pd.Series], baselines: list) -> None:
@@ -111,10 +120,5 @@ def _label(ax, x: float, ends: dict[str, tuple[float, str]]) -> None:
     """Labels of lines at their right ends, moved apart where they would overlap."""
     gap = 0.085 * (ax.get_ylim()[1] - ax.get_ylim()[0])
     labels = sorted(ends, key=lambda label: ends[label][0])
-    at = np.array([ends[label][0] for label in labels])
-    for _ in range(100):
-        for k in range(1, len(at)):
-            overlap = max(0.0, at[k - 1] + gap - at[k]) / 2
-            at[k - 1 : k + 1] += (-overlap, overlap)
-    for label, y in zip(labels, at, strict=True):
+    for label, y in zip(labels, apart([ends[label][0] for label in labels], gap), strict=True):
         ax.text(x, y, label, color=ends[label][1], va="center")

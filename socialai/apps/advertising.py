@@ -43,7 +43,7 @@ def click_rates(log: pd.DataFrame, by: list[str], method: str = "wilson") -> pd.
     """
     if not isinstance(by, list | tuple) or not by or method not in ("wilson", "exact"):
         raise UserError(f"`by` is a list of columns, and the method wilson or exact; got {by!r} and {method!r}")
-    _check_clicks(check_frame(log, [*by, "click"]))
+    check_labels(check_frame(log, [*by, "click"])["click"], allowed=(0, 1), name="column 'click'")
     groups = log.groupby(by)["click"]
     table = pd.DataFrame({"impressions": groups.size(), "clicks": groups.sum()})
     table["rate"] = table["clicks"] / table["impressions"]
@@ -301,6 +301,10 @@ def second_price(bids, prices) -> tuple[np.ndarray, np.ndarray]:
     """
     bids = check_numbers(bids, "bids", 0)
     prices = check_numbers(prices, "prices", 0, n=len(bids))
+    return _auctions(bids, prices)
+
+
+def _auctions(bids: np.ndarray, prices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     won = bids > prices
     return won, np.where(won, prices, 0.0)
 
@@ -325,8 +329,7 @@ def run_campaign(
     spent, rows = 0.0, []
     for t in range(len(planned)):
         here, bid = interval == t, 0.0 if stop and spent >= budget else multiplier
-        won = bid * values[here] > prices[here]  # as `second_price`, which wants at least one bid
-        cost = np.where(won, prices[here], 0.0)
+        won, cost = _auctions(bid * values[here], prices[here])
         spent += cost.sum()
         rows.append((t, bid, cost.sum(), values[here][won].sum(), planned[t]))
         if gain:
@@ -334,12 +337,9 @@ def run_campaign(
     return pd.DataFrame(rows, columns=["interval", "multiplier", "spend", "value", "planned"])
 
 
-def _check_clicks(log: pd.DataFrame) -> None:
-    check_labels(log["click"], allowed=(0, 1), name="column 'click'")
-
-
 def _check_log(log: pd.DataFrame, columns: list[str]) -> None:
-    _check_clicks(check_frame(log, columns, not_negative=("propensity",)))
+    check_frame(log, columns, not_negative=("propensity",))
+    check_labels(log["click"], allowed=(0, 1), name="column 'click'")
     if not log["propensity"].between(0, 1, inclusive="right").all():
         raise UserError("column 'propensity' must lie above 0 and not above 1: each row was shown with it")
 

@@ -151,10 +151,8 @@ def class_tfidf(counts, labels: np.ndarray, n_classes: int) -> np.ndarray:
     counts (n, V) of words in texts; tf_(t,c) the count of word t in class c, f_t in all, A the mean number of words a
     class. Source: Grootendorst 2022, BERTopic, section 3.3.
     """
-    counts, n_classes = (
-        check_matrix(counts, "counts", sparse=True, low=0),
-        check_number(n_classes, "n_classes", 1, whole=True),
-    )
+    counts = check_matrix(counts, "counts", sparse=True, low=0)
+    n_classes = check_number(n_classes, "n_classes", 1, whole=True)
     labels = check_numbers(labels, "labels", 0, n_classes - 1, n=counts.shape[0], whole=True)
     tf = np.vstack([np.asarray(counts[labels == c].sum(0)).ravel() for c in range(n_classes)]).astype(float)  # (C, V)
     return tf * np.log(1 + tf.sum() / n_classes / np.maximum(tf.sum(0), 1))
