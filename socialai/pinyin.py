@@ -13,7 +13,6 @@ from scipy.stats import bootstrap
 from torch import Tensor, nn
 
 from socialai.batching import pad, similar_lengths
-from socialai.training import autocast
 from socialai.transformer import BOS, PAD, DecoderOnly, EncoderOnly, beam_search, label_smoothing_loss, restrict
 
 SENTENCE = re.compile(r"[一-鿿]+")
@@ -246,29 +245,29 @@ def convert(
     """The model's sentence for each row of syllables; width: beams of the families that write from left to right.
 
     counts: for the decoder alone, an n-gram model (order 2 or 3) to `mix` with, the network having the share.
+    In float32: on a CPU the casts of a beam's many small steps cost more than bfloat16's products save.
     """
     device = next(model.parameters()).device
     model.eval()
     found = {}
-    with autocast(device):
-        for part in equal_lengths(rows):
-            source = codec.source([rows[i] for i in part])  # (B, n)
-            candidates, channel = codec.candidates[source].to(device), codec.channel[source].to(device)
-            source = source.to(device)
-            if isinstance(model, EncoderOnly):
-                best = restrict(model(source), candidates).argmax(-1, keepdim=True)
-                ids = candidates.gather(-1, best).squeeze(-1)
-            elif isinstance(model, DecoderOnly):
-                end = torch.zeros_like(candidates[:, :1])  # (B, 1, K): the sentence ends after the last syllable
-                end[..., 0] = BOS
-                candidates, channel = torch.cat([candidates, end], 1), nn.functional.pad(channel, (0, 0, 0, 1))
-                step = model.next_logits(source[:, :0])
-                if counts is not None:
-                    step = mix(step, counts, codec, candidates, share)
-                ids = beam_search(step, candidates, width, channel)[0][:, :-1]
-            else:
-                ids = beam_search(model.next_logits(source), candidates, width)[0]
-            found |= dict(zip(part, codec.text(ids), strict=True))
+    for part in equal_lengths(rows):
+        source = codec.source([rows[i] for i in part])  # (B, n)
+        candidates, channel = codec.candidates[source].to(device), codec.channel[source].to(device)
+        source = source.to(device)
+        if isinstance(model, EncoderOnly):
+            best = restrict(model(source), candidates).argmax(-1, keepdim=True)
+            ids = candidates.gather(-1, best).squeeze(-1)
+        elif isinstance(model, DecoderOnly):
+            end = torch.zeros_like(candidates[:, :1])  # (B, 1, K): the sentence ends after the last syllable
+            end[..., 0] = BOS
+            candidates, channel = torch.cat([candidates, end], 1), nn.functional.pad(channel, (0, 0, 0, 1))
+            step = model.next_logits(source[:, :0])
+            if counts is not None:
+                step = mix(step, counts, codec, candidates, share)
+            ids = beam_search(step, candidates, width, channel)[0][:, :-1]
+        else:
+            ids = beam_search(model.next_logits(source), candidates, width)[0]
+        found |= dict(zip(part, codec.text(ids), strict=True))
     return [found[i] for i in range(len(rows))]
 
 
