@@ -97,13 +97,16 @@ def _rows(ax, rows: dict[str, pd.Series], baselines: list) -> None:
 
 
 def _lines(ax, ticks: list, lines: dict[tuple, list[pd.Series]], baselines: list) -> None:
-    """A line a label: at each tick the mean, the interval and the runs; some ticks may have none."""
-    ends = {}
+    """A line a label: at each tick the mean, the interval and the runs; some ticks may have none.
+
+    Ticks that are no numbers have no order: their marks are not joined.
+    """
+    ends, joined = {}, all(str(tick).replace(".", "", 1).isdigit() for tick in ticks)
     for number, (label, groups) in enumerate(lines.items()):
         offset = 0.06 * (number - (len(lines) - 1) / 2)  # so that intervals stand beside each other
         grey = any(value in map(str, baselines) for value in label)
         look = {"color": figures.GREY if grey else figures.COLORS[number % len(figures.COLORS)]}
-        look |= {"marker": "os^Dv*"[number % 6], "ls": "--" if grey else "-"}
+        look |= {"marker": "os^Dv*"[number % 6], "ls": ("--" if grey else "-") if joined else "none"}
         drawn = {k + offset: group for k, group in enumerate(groups) if len(group)}
         if not drawn:
             continue
