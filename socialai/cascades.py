@@ -1,7 +1,7 @@
 """Spreading on a graph: the independent cascade (独立级联) and lazy greedy choice of seeds (Kempe et al. 2003)."""
 
 import heapq
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 
 import networkx as nx
 import numpy as np
@@ -74,13 +74,12 @@ class Cascades:
         tails = np.concatenate([c * self.n + sources[edges] for c, edges in enumerate(live)])
         self._start = np.searchsorted(tails, np.arange(n_cascades * self.n + 1))
 
-    def reach(self, node: Hashable, reached: np.ndarray) -> np.ndarray:
-        """Cells (cascade * n + node) that `node` adds to the mask `reached` (n_cascades * n,), left unchanged.
+    def _reach(self, place: int, reached: np.ndarray) -> np.ndarray:
+        """Cells (cascade * n + place) that a node, by its place, adds to the mask `reached` (n_cascades * n,).
 
-        UserError for an unknown node.
+        The mask is left unchanged.
         """
-        check_nodes([node], self.nodes)
-        new = np.arange(self.n_cascades) * self.n + self.nodes[node]
+        new = np.arange(self.n_cascades) * self.n + place
         found = []
         while len(new := np.unique(new[~reached[new]])):
             reached[new] = True
@@ -96,7 +95,7 @@ class Cascades:
         """(n_cascades,) number of nodes that the seeds reach, themselves included. UserError for unknown nodes."""
         reached = np.zeros(self.n_cascades * self.n, bool)
         for node in check_nodes(seeds, self.nodes):
-            reached[self.reach(node, reached)] = True
+            reached[self._reach(self.nodes[node], reached)] = True
         return reached.reshape(self.n_cascades, self.n).sum(1)
 
 
@@ -115,10 +114,10 @@ def greedy(cascades: Cascades, k: int, lazy: bool = True) -> tuple[list, int]:
         bound, i, when = heapq.heappop(bounds)
         if when < len(seeds):
             computed += 1
-            heapq.heappush(bounds, (-len(cascades.reach(nodes[i], reached)), i, len(seeds)))
+            heapq.heappush(bounds, (-len(cascades._reach(i, reached)), i, len(seeds)))
             continue
         seeds.append(nodes[i])  # up to date and still first: no other can pass it
-        reached[cascades.reach(nodes[i], reached)] = True
+        reached[cascades._reach(i, reached)] = True
         if not lazy:
             bounds = [(-np.inf, j, -1) for _, j, _ in bounds]
             heapq.heapify(bounds)

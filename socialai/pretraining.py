@@ -23,6 +23,7 @@ SPECIAL = {
     "mask_token": "[MASK]",
 }
 IGNORED = -100  # the label that cross_entropy leaves out
+BERT_SHARE = 0.15  # of the tokens is chosen to be guessed (Devlin et al. 2019)
 
 
 def train_tokenizer(texts, kind: str, n_vocab: int = 4000, max_length: int = 128) -> PreTrainedTokenizerFast:
@@ -98,7 +99,9 @@ def causal_model(tokenizer, d_model: int = 128, n_layers: int = 2, n_heads: int 
     return GPT2LMHeadModel(config)
 
 
-def mask_tokens(input_ids: Tensor, tokenizer, rng: np.random.Generator, share: float = 0.15) -> tuple[Tensor, Tensor]:
+def mask_tokens(
+    input_ids: Tensor, tokenizer, rng: np.random.Generator, share: float = BERT_SHARE
+) -> tuple[Tensor, Tensor]:
     """(inputs, labels), both (B, n): the task of BERT (Devlin et al. 2019, section 3.1).
 
     `share` of the ordinary tokens is chosen; of these 80 % become [MASK], 10 % a random ordinary token and 10 % stay.
@@ -167,8 +170,8 @@ def pretrain(
 ) -> list[dict]:
     """Train a masked or causal model in place on token ids; the history of `socialai.training.train`.
 
-    share of the tokens is learnt from, drawn anew in each epoch (Liu et al. 2019); None: 0.15 for a masked model, all
-    for a causal one. A masked model learns from all chosen tokens; the losses of its history are those at [MASK].
+    share of the tokens is learnt from, drawn anew in each epoch (Liu et al. 2019); None: BERT_SHARE for a masked model,
+    all for a causal one. A masked model learns from all chosen tokens; the losses of its history are those at [MASK].
     checkpoint: as in `train`. In float32: on a CPU, models this small lose more time to bfloat16's casts than its
     products save.
     """
@@ -181,7 +184,7 @@ def pretrain(
             batch = pad([ids[i] for i in rows], tokenizer.pad_token_id, device)
             if masked:
                 batch["input_ids"], batch["labels"] = mask_tokens(
-                    batch["input_ids"], tokenizer, rng, 0.15 if share is None else share
+                    batch["input_ids"], tokenizer, rng, BERT_SHARE if share is None else share
                 )
             elif share is not None:
                 learnt = torch.from_numpy(rng.random(batch["input_ids"].shape) < share)
@@ -204,7 +207,7 @@ def pretrain(
 
 
 def hide(
-    tokenizer, ids: list[list[int]], share: float = 0.15, seed: int = 0, device: torch.device | str = "cpu"
+    tokenizer, ids: list[list[int]], share: float = BERT_SHARE, seed: int = 0, device: torch.device | str = "cpu"
 ) -> Iterator[dict]:
     """Batches as `mask_tokens` makes them, but with labels at [MASK] only, and the texts as they were in "true_ids".
 
@@ -219,7 +222,7 @@ def hide(
 
 
 @torch.no_grad()
-def held_out_loss(model: nn.Module, tokenizer, ids: list[list[int]], share: float = 0.15, seed: int = 0) -> float:
+def held_out_loss(model: nn.Module, tokenizer, ids: list[list[int]], share: float = BERT_SHARE, seed: int = 0) -> float:
     """Cross-entropy in nats a token on texts that training didn't see.
 
     Of a causal model: of every token after the first. Of a masked model: of those that `hide` hides by share and seed,

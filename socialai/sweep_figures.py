@@ -101,7 +101,7 @@ def _lines(ax, ticks: list, lines: dict[tuple, list[pd.Series]], baselines: list
 
     Ticks that are no numbers have no order: their marks are not joined.
     """
-    ends, joined = {}, all(str(tick).replace(".", "", 1).isdigit() for tick in ticks)
+    ends, joined = {}, pd.to_numeric(pd.Series(ticks), errors="coerce").notna().all()
     for number, (label, groups) in enumerate(lines.items()):
         offset = 0.06 * (number - (len(lines) - 1) / 2)  # so that intervals stand beside each other
         grey = any(value in map(str, baselines) for value in label)

@@ -101,6 +101,15 @@ def test_labels_that_would_overlap_are_moved_apart_around_their_middle():
     assert sorted(at[label] for label in "ab") == pytest.approx([0.4575, 0.5425]) and at["c"] == 0.9
 
 
+@pytest.mark.parametrize(
+    ("ticks", "style"), [(["100", "300"], "-"), ([1e-05, 2e-05], "-"), (["encoder", "decoder"], "None")]
+)
+def test_marks_are_joined_along_numbers_only(ticks, style):
+    ax = sweep_figures.figures.subplots()[1]
+    sweep_figures._lines(ax, ticks, {("a",): [pd.Series([1.0]), pd.Series([2.0])]}, [])
+    assert ax.lines[0].get_linestyle() == style
+
+
 def test_a_kept_sweep_is_compared_with_its_file_and_its_runs(repository):
     sweep = sweeps.read("two")
     assert sweeps.differences() == ["sweep two was never run: socialai sweep two --update"]
