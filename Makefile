@@ -18,7 +18,7 @@ course: .venv/.installed  ## run every notebook on this machine and write a repo
 	@$(BIN)/socialai course -j 2
 
 test: .venv/.installed  ## lint, unit tests, notebooks through nbval, figure check, results check
-	@$(BIN)/python -m socialai.checks
+	@$(BIN)/python -m socialai.course.verify
 
 update: .venv/.installed  ## maintainers: run again at defaults, write outputs, figures, results and README back
 	@$(BIN)/socialai course -j 2 --force --update

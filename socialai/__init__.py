@@ -28,7 +28,14 @@ def quiet() -> None:
         warnings.filterwarnings("ignore", category=category)
     for message in SELF_TALK:
         warnings.filterwarnings("ignore", f".*{message}", UserWarning)
-    for name in ("matplotlib", "matplotlib.font_manager", "transformers", "jieba", "papermill", "fontTools"):
+    for name in (
+        "matplotlib",
+        "matplotlib.font_manager",
+        "transformers",
+        "jieba",
+        "papermill",
+        "fontTools",
+    ):
         logging.getLogger(name).setLevel(logging.ERROR)
     from transformers.utils import logging as transformers_logging
 
@@ -44,13 +51,13 @@ def start(notebook: str, seed: int = 0, threads: int = 1) -> None:
     import numpy as np
     import torch
 
-    from socialai import figures, paths, results
+    from socialai import figures, files, results
 
     quiet()
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
     torch.set_num_threads(threads)
-    folder = paths.output_folder(notebook)
+    folder = files.output_folder(notebook)
     figures.start(notebook, folder)
     results.start(notebook, folder)

@@ -78,7 +78,10 @@ def evaluate(y_true, y_pred, seed: int = 0) -> dict:
         "accuracy": scores["accuracy"],
         "macro_f1": scores["macro_f1"],
         "per_class": scores["per_class"],
-        "interval_95": {"accuracy": _interval(correct / scores["n"]), "macro_f1": _interval(np.nanmean(f1, axis=1))},
+        "interval_95": {
+            "accuracy": _interval(correct / scores["n"]),
+            "macro_f1": _interval(np.nanmean(f1, axis=1)),
+        },
         "n": scores["n"],
     }
 
@@ -92,7 +95,11 @@ def compare(y_true, pred_a, pred_b, seed: int = 0) -> dict:
     y_true, pred_a = _checked(y_true, pred_a)
     y_true, pred_b = _checked(y_true, pred_b)
     right_a, right_b = pred_a == y_true, pred_b == y_true
-    n, only_a, only_b = len(y_true), int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
+    n, only_a, only_b = (
+        len(y_true),
+        int((right_a & ~right_b).sum()),
+        int((right_b & ~right_a).sum()),
+    )
     resampled = _resample(np.array([only_a, only_b, n - only_a - only_b]), seed)  # (RESAMPLES, 3)
     # Only the cases where they disagree carry information; under equality each is a fair coin.
     p_value = binomtest(only_a, only_a + only_b, 0.5).pvalue if only_a + only_b else 1.0
@@ -122,12 +129,18 @@ def reliability(y_true, y_proba, bins: int = 10, classes=None) -> pd.DataFrame:
     if classes is None:
         classes = np.unique(y_true)
     if y_proba.shape[1] != len(classes):
-        raise ValueError(f"{y_proba.shape[1]} columns of probabilities for {len(classes)} classes: name the classes")
+        raise ValueError(
+            f"{y_proba.shape[1]} columns of probabilities for {len(classes)} classes: name the classes"
+        )
     if not np.isin(y_true, classes).all():
-        raise ValueError(f"labels {np.setdiff1d(y_true, classes).tolist()} are not among the classes {list(classes)}")
+        raise ValueError(
+            f"labels {np.setdiff1d(y_true, classes).tolist()} are not among the classes {list(classes)}"
+        )
     confidence = y_proba.max(axis=1)
     right = np.asarray(classes)[y_proba.argmax(axis=1)] == y_true
-    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)  # a confidence of exactly 1 is in the last bin
+    bin_of = np.minimum(
+        (confidence * bins).astype(int), bins - 1
+    )  # a confidence of exactly 1 is in the last bin
     frame = pd.DataFrame({"bin": bin_of, "confidence": confidence, "accuracy": right.astype(float)})
     grouped = frame.groupby("bin")
     return grouped.mean().assign(n=grouped.size()).reset_index(drop=True)
@@ -142,7 +155,9 @@ def expected_calibration_error(y_true, y_proba, bins: int = 10, classes=None) ->
     return float(np.average(abs(table["confidence"] - table["accuracy"]), weights=table["n"]))
 
 
-def threshold_by_cost(y_true, scores, cost_false_positive: float, cost_false_negative: float) -> tuple[float, float]:
+def threshold_by_cost(
+    y_true, scores, cost_false_positive: float, cost_false_negative: float
+) -> tuple[float, float]:
     """(threshold, cost): the threshold that is cheapest on these cases, and its mean cost per case.
 
     y_true: (n,) truth values, or 0 and 1. scores: (n,) larger means more likely positive; a case counts as positive
@@ -153,9 +168,13 @@ def threshold_by_cost(y_true, scores, cost_false_positive: float, cost_false_neg
     positive, scores = _truth(y_true, scores)
     order = np.argsort(-scores, kind="stable")
     ranked, positive = scores[order], positive[order]
-    false_positives = np.concatenate([[0], np.cumsum(~positive)])  # (n + 1,): the first k cases called positive
+    false_positives = np.concatenate(
+        [[0], np.cumsum(~positive)]
+    )  # (n + 1,): the first k cases called positive
     false_negatives = positive.sum() - np.concatenate([[0], np.cumsum(positive)])
-    costs = (cost_false_positive * false_positives + cost_false_negative * false_negatives) / len(ranked)
+    costs = (cost_false_positive * false_positives + cost_false_negative * false_negatives) / len(
+        ranked
+    )
     # Equal scores stand on the same side of any threshold: only cuts between different scores exist.
     cuts = np.concatenate([[True], ranked[1:] != ranked[:-1], [True]])
     best = int(np.argmin(np.where(cuts, costs, np.inf)))
@@ -163,11 +182,17 @@ def threshold_by_cost(y_true, scores, cost_false_positive: float, cost_false_neg
     return float(threshold), float(costs[best])
 
 
-def mean_cost(y_true, scores, threshold: float, cost_false_positive: float, cost_false_negative: float) -> float:
+def mean_cost(
+    y_true, scores, threshold: float, cost_false_positive: float, cost_false_negative: float
+) -> float:
     """Mean cost per case of calling positive what scores >= threshold; arguments as in `threshold_by_cost`."""
     positive, scores = _truth(y_true, scores)
     called = scores >= threshold
-    return float(np.mean(cost_false_positive * (called & ~positive) + cost_false_negative * (~called & positive)))
+    return float(
+        np.mean(
+            cost_false_positive * (called & ~positive) + cost_false_negative * (~called & positive)
+        )
+    )
 
 
 def _paired(y_true, other) -> tuple[np.ndarray, np.ndarray]:
@@ -186,20 +211,26 @@ def _checked(y_true, y_pred) -> tuple[np.ndarray, np.ndarray]:
     if pd.isna(labels).any():
         raise ValueError("a label is missing (NaN or None): drop its case, or give it a label")
     if len({isinstance(label, str) for label in labels}) > 1:
-        raise ValueError("some labels are text and some are not: give both sides labels of one type")
+        raise ValueError(
+            "some labels are text and some are not: give both sides labels of one type"
+        )
     return y_true, y_pred
 
 
 def _truth(y_true, scores) -> tuple[np.ndarray, np.ndarray]:
     y_true, scores = _paired(y_true, scores)
     if not np.isin(y_true, [0, 1]).all():  # any text but the empty one would count as true
-        raise ValueError("truth is 0 and 1 or False and True here: say which class is positive, as in y == 'spam'")
+        raise ValueError(
+            "truth is 0 and 1 or False and True here: say which class is positive, as in y == 'spam'"
+        )
     return y_true.astype(bool), scores
 
 
 def _resample(counts: np.ndarray, seed: int) -> np.ndarray:
     """Bootstrap counts (RESAMPLES, *shape): drawing n cases with replacement is one multinomial draw of the cells."""
-    draws = np.random.default_rng(seed).multinomial(counts.sum(), counts.ravel() / counts.sum(), size=RESAMPLES)
+    draws = np.random.default_rng(seed).multinomial(
+        counts.sum(), counts.ravel() / counts.sum(), size=RESAMPLES
+    )
     return draws.reshape(RESAMPLES, *counts.shape)
 
 

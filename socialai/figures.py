@@ -16,7 +16,7 @@ import pandas as pd
 from IPython.display import Image, display
 from matplotlib import font_manager
 
-from socialai import paths
+from socialai import files
 from socialai.results import read_json, write_json
 
 # Okabe and Ito's colour-blind safe palette, darkest hues first so that greyscale keeps them apart.
@@ -45,7 +45,9 @@ def start(notebook: str, folder: Path | None) -> None:
 
 def style() -> None:
     """Set matplotlib up: font with Chinese, no top or right spine, readable at 800 pixels, reproducible SVG."""
-    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # the Chinese font has no bold: known
+    logging.getLogger("matplotlib.font_manager").setLevel(
+        logging.ERROR
+    )  # the Chinese font has no bold: known
     mpl.rcParams.update(
         {
             "font.family": ["DejaVu Sans", *chinese_font()],
@@ -83,7 +85,9 @@ def subplots(nrows: int = 1, ncols: int = 1, width: float = 7, height: float = 3
     return plt.subplots(nrows, ncols, figsize=(width, height), **options)
 
 
-def save(fig, name: str, data: pd.DataFrame, atol: float | dict[str, float] = ATOL, picture: str = "svg") -> None:
+def save(
+    fig, name: str, data: pd.DataFrame, atol: float | dict[str, float] = ATOL, picture: str = "svg"
+) -> None:
     """Show a figure and keep it with the data that it draws.
 
     data: the tidy frame that was drawn. atol: how far a number may be from it in a later run, absolute; measured over
@@ -91,7 +95,9 @@ def save(fig, name: str, data: pd.DataFrame, atol: float | dict[str, float] = AT
     "svg", or "png" for pictures of many pixels. Raises ValueError when `atol` names a column that `data` lacks.
     """
     if isinstance(atol, dict) and (missing := atol.keys() - set(map(str, data.columns))):
-        raise ValueError(f"figure {name} has no columns {sorted(missing)} that a tolerance could be for")
+        raise ValueError(
+            f"figure {name} has no columns {sorted(missing)} that a tolerance could be for"
+        )
     inline = fig_to_png(fig)
     if (folder := _run["folder"]) is not None:
         target = folder / "figures"
@@ -124,24 +130,35 @@ def read_manifest(folder: Path) -> dict:
     return read_json(folder / "manifest.json")
 
 
-def differences(runs: dict[str, Path], committed: Path | None = None, left_out: Collection[str] = ()) -> list[str]:
+def differences(
+    runs: dict[str, Path], committed: Path | None = None, left_out: Collection[str] = ()
+) -> list[str]:
     """What runs at defaults ({notebook: its folder}) draw differently from the committed figures.
 
     left_out: notebooks whose committed figures are not looked at.
     """
-    committed = committed or paths.FIGURES
-    then = {name: entry for name, entry in read_manifest(committed).items() if entry["notebook"] not in left_out}
+    committed = committed or files.FIGURES
+    then = {
+        name: entry
+        for name, entry in read_manifest(committed).items()
+        if entry["notebook"] not in left_out
+    }
     now, found = {}, []
     for notebook, run in sorted(runs.items()):
         if run.is_dir():
-            now |= {name: (run / "figures", entry) for name, entry in read_manifest(run / "figures").items()}
+            now |= {
+                name: (run / "figures", entry)
+                for name, entry in read_manifest(run / "figures").items()
+            }
         else:
             found.append(f"{notebook}: there is no run to compare with")
     found += [
-        f"{then[name]['notebook']}: figure {name} is committed but no longer drawn" for name in then.keys() - now.keys()
+        f"{then[name]['notebook']}: figure {name} is committed but no longer drawn"
+        for name in then.keys() - now.keys()
     ]
     found += [
-        f"{now[name][1]['notebook']}: figure {name} is drawn but not committed" for name in now.keys() - then.keys()
+        f"{now[name][1]['notebook']}: figure {name} is drawn but not committed"
+        for name in now.keys() - then.keys()
     ]
     for name in sorted(then.keys() & now.keys()):
         folder, entry = now[name]
@@ -149,7 +166,9 @@ def differences(runs: dict[str, Path], committed: Path | None = None, left_out: 
             found.append(f"{entry['notebook']}: the manifest's entry of figure {name} changed")
         elif not (committed / entry["picture"]).is_file():
             found.append(f"{entry['notebook']}: picture {entry['picture']} is missing")
-        elif reason := data_differs(committed / entry["data"], folder / entry["data"], entry["atol"]):
+        elif reason := data_differs(
+            committed / entry["data"], folder / entry["data"], entry["atol"]
+        ):
             found.append(f"{entry['notebook']}: figure {name}: {reason}")
     return found
 
@@ -166,7 +185,9 @@ def data_differs(then: Path, now: Path, atol: float | dict[str, float]) -> str |
         if pd.api.types.is_numeric_dtype(a[column]) and pd.api.types.is_numeric_dtype(b[column]):
             close = np.isclose(a[column], b[column], rtol=1e-4, atol=within, equal_nan=True)
         else:
-            close = (a[column].fillna("").astype(str) == b[column].fillna("").astype(str)).to_numpy()
+            close = (
+                a[column].fillna("").astype(str) == b[column].fillna("").astype(str)
+            ).to_numpy()
         if not close.all():
             row = int(np.flatnonzero(~close)[0])
             return f"{column!r} in row {row + 1} is {a[column][row]} in the repository, {b[column][row]} in a run"

@@ -10,7 +10,7 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
-from socialai import paths
+from socialai import files
 from socialai.errors import UserError
 
 _run: dict = {"notebook": None, "folder": None, "results": {}, "at_defaults": True}
@@ -20,7 +20,9 @@ DECIMALS = 3
 def start(notebook: str, folder: Path | None) -> None:
     """Forget earlier results; later ones belong to `notebook` and go to `folder`/metrics.json, if there is a folder."""
     given = read_json(folder / "params.json") if folder is not None else {}
-    _run.update(notebook=notebook, folder=folder, results={}, at_defaults=given.keys() <= {"seed", "device"})
+    _run.update(
+        notebook=notebook, folder=folder, results={}, at_defaults=given.keys() <= {"seed", "device"}
+    )
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "metrics.json", {})
@@ -46,7 +48,9 @@ def record(
     if not _run["at_defaults"]:
         band = None
     if band is not None and not band[0] <= value <= band[1]:
-        raise ValueError(f"result {name} = {value:.4g} is outside its band [{band[0]:.4g}, {band[1]:.4g}]")
+        raise ValueError(
+            f"result {name} = {value:.4g} is outside its band [{band[0]:.4g}, {band[1]:.4g}]"
+        )
     if published is not None and not source:
         raise ValueError(f"result {name} stands beside a published value without its source")
     if name in _run["results"]:
@@ -80,7 +84,7 @@ def read(folder: Path) -> dict:
 
 def committed() -> dict:
     """The committed results: {notebook: {"seconds": s, "results": {name: ...}}}."""
-    return read_json(paths.RESULTS)
+    return read_json(files.RESULTS)
 
 
 def differences(runs: dict[str, Path], left_out: Collection[str] = ()) -> list[str]:
@@ -94,20 +98,36 @@ def differences(runs: dict[str, Path], left_out: Collection[str] = ()) -> list[s
             found.append(f"{notebook}: there is no run to compare with")
             continue
         then, now = kept.get(notebook, {}).get("results", {}), read(folder)
-        found += [f"{notebook}: {name} is committed but no longer recorded" for name in then.keys() - now.keys()]
-        found += [f"{notebook}: {name} is recorded but not committed" for name in now.keys() - then.keys()]
-        found += filter(None, (_differs(notebook, name, then[name], now[name]) for name in then.keys() & now.keys()))
+        found += [
+            f"{notebook}: {name} is committed but no longer recorded"
+            for name in then.keys() - now.keys()
+        ]
+        found += [
+            f"{notebook}: {name} is recorded but not committed" for name in now.keys() - then.keys()
+        ]
+        found += filter(
+            None,
+            (_differs(notebook, name, then[name], now[name]) for name in then.keys() & now.keys()),
+        )
     return found
 
 
 def _differs(notebook: str, name: str, then: dict, now: dict) -> str | None:
-    if {k: v for k, v in then.items() if k != "value"} != {k: v for k, v in now.items() if k != "value"}:
+    if {k: v for k, v in then.items() if k != "value"} != {
+        k: v for k, v in now.items() if k != "value"
+    }:
         return f"{notebook}: band, published value or source of {name} changed"
     if then["band"] is None:
-        same = abs(then["value"] - now["value"]) <= 0.5 * 10**-DECIMALS * max(1.0, abs(then["value"]))
+        same = abs(then["value"] - now["value"]) <= 0.5 * 10**-DECIMALS * max(
+            1.0, abs(then["value"])
+        )
     else:
         same = all(then["band"][0] <= side["value"] <= then["band"][1] for side in (then, now))
-    return None if same else f"{notebook}: {name} is {then['value']:.4g} in the repository, {now['value']:.4g} in a run"
+    return (
+        None
+        if same
+        else f"{notebook}: {name} is {then['value']:.4g} in the repository, {now['value']:.4g} in a run"
+    )
 
 
 def table(entries: dict) -> str:
@@ -144,7 +164,9 @@ def at_defaults(result: dict | None) -> str:
 
 def published(result: dict) -> str:
     """The published value with its source, or nothing."""
-    return "" if result["published"] is None else f"{number(result['published'])} ({result['source']})"
+    return (
+        "" if result["published"] is None else f"{number(result['published'])} ({result['source']})"
+    )
 
 
 def number(value: float) -> str:

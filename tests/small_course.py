@@ -12,13 +12,17 @@ import nbformat
 import socialai
 
 PARAMETERS = "seed = 0  # any integer\nrate = 0.5  # above 0\nname = 'none'  # any text"
-RECORD = "from socialai import paths, results\nresults.start('{0}', paths.output_folder('{0}'))\n"
+RECORD = "from socialai import files, results\nresults.start('{0}', files.output_folder('{0}'))\n"
 
 
-def write_notebook(folder: Path, stem: str, *code: str, tags: dict[int, list[str]] | None = None) -> Path:
+def write_notebook(
+    folder: Path, stem: str, *code: str, tags: dict[int, list[str]] | None = None
+) -> Path:
     """A notebook with the parameters seed, rate and name, then the given cells; tags by number of a given cell."""
     cells = [nbformat.v4.new_markdown_cell(f"# {stem[:2]} {stem}", id="first")]
-    cells += [nbformat.v4.new_code_cell(PARAMETERS, id="parameters", metadata={"tags": ["parameters"]})]
+    cells += [
+        nbformat.v4.new_code_cell(PARAMETERS, id="parameters", metadata={"tags": ["parameters"]})
+    ]
     cells += [nbformat.v4.new_code_cell(RECORD.format(stem), id="start")]
     for number, source in enumerate(code):
         cell = nbformat.v4.new_code_cell(source, id=f"cell{number}")
@@ -40,10 +44,15 @@ def copy_package(root: Path) -> Path:
 
 def environment(root: Path) -> dict:
     """The environment in which `socialai` is the copy at `root`."""
-    return os.environ | {"PYTHONPATH": str(root), "SOCIALAI_ROOT": str(root), "COLUMNS": "200", "OMP_NUM_THREADS": "1"}
+    return os.environ | {
+        "PYTHONPATH": str(root),
+        "SOCIALAI_ROOT": str(root),
+        "COLUMNS": "200",
+        "OMP_NUM_THREADS": "1",
+    }
 
 
-def start(root: Path, *arguments: str, module: str = "socialai.cli") -> subprocess.Popen:
+def start(root: Path, *arguments: str, module: str = "socialai.cli.course") -> subprocess.Popen:
     """Start the command line of the copy in a process group of its own."""
     return subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
@@ -56,7 +65,9 @@ def start(root: Path, *arguments: str, module: str = "socialai.cli") -> subproce
     )
 
 
-def command(root: Path, *arguments: str, module: str = "socialai.cli") -> tuple[int, str, str]:
+def command(
+    root: Path, *arguments: str, module: str = "socialai.cli.course"
+) -> tuple[int, str, str]:
     """Run the command line of the copy: (exit status, stdout, stderr)."""
     process = start(root, *arguments, module=module)
     out, err = process.communicate(timeout=240)

@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_array
 
-from socialai.apps import (
+from socialai.errors import UserError
+from socialai.validation import (
     check_frame,
     check_labels,
     check_matrix,
@@ -12,9 +13,8 @@ from socialai.apps import (
     check_scored,
     check_texts,
     check_word_lists,
-    positions,
+    find_ids,
 )
-from socialai.errors import UserError
 
 GOOD = pd.DataFrame({"user": ["a", "b"], "amount": [1.0, 2.5]})
 
@@ -32,8 +32,14 @@ def test_a_good_frame_comes_back_as_it_is():
         (GOOD.head(0), "no rows"),
         (GOOD.assign(user=["a", None]), "column 'user' misses 1 values, the first in row 1"),
         (GOOD.assign(amount=["1", "x"]), "column 'amount' must hold numbers"),
-        (GOOD.assign(amount=[1, -2.0]), "column 'amount' must be finite and not negative; row 1 is -2.0"),
-        (GOOD.assign(amount=[np.inf, 2.0]), "column 'amount' must be finite and not negative; row 0 is inf"),
+        (
+            GOOD.assign(amount=[1, -2.0]),
+            "column 'amount' must be finite and not negative; row 1 is -2.0",
+        ),
+        (
+            GOOD.assign(amount=[np.inf, 2.0]),
+            "column 'amount' must be finite and not negative; row 0 is inf",
+        ),
         (pd.concat([GOOD, GOOD["user"]], axis=1), "the frame has 2 columns 'user'"),
     ],
 )
@@ -53,13 +59,16 @@ def test_what_is_right_comes_back():
     assert check_texts(texts) == ["a", ""] and check_texts((), empty=True) == []
     assert check_word_lists([{"a"}, []], "topics") == [["a"], []]
     assert numbers.dtype == float and np.isnan(numbers[1])
-    assert check_number(np.int64(3), "k", 3, 3, whole=True) == 3 and check_numbers(0.5, "p", 0, 1, ndim=None) == 0.5
+    assert (
+        check_number(np.int64(3), "k", 3, 3, whole=True) == 3
+        and check_numbers(0.5, "p", 0, 1, ndim=None) == 0.5
+    )
     assert check_labels(["b", "a"], 2).tolist() == ["b", "a"]
     y, scores = check_scored([True, False], [1, 2])
     assert y.tolist() == [1, 0] and scores.tolist() == [1.0, 2.0]
     for given in (np.eye(2, dtype=np.float32), csr_array(np.eye(2))):
         assert check_matrix(given, sparse=True, square=True).dtype == given.dtype
-    assert positions(np.array(["a", "b", "c"]), ["c", "a", "c"], "user").tolist() == [2, 0, 2]
+    assert find_ids(np.array(["a", "b", "c"]), ["c", "a", "c"], "user").tolist() == [2, 0, 2]
 
 
 @pytest.mark.parametrize(
@@ -73,14 +82,26 @@ def test_what_is_right_comes_back():
         (lambda: check_word_lists(["ab"], "topics"), "a list of words is needed, not one str"),
         (lambda: check_numbers(["a"], "scores"), "scores: numbers are needed"),
         (lambda: check_numbers([[1], [2, 3]], "scores"), "in rows of one length"),
-        (lambda: check_numbers([[1, 2]], "scores"), "scores: a list of numbers is needed, got one of shape"),
+        (
+            lambda: check_numbers([[1, 2]], "scores"),
+            "scores: a list of numbers is needed, got one of shape",
+        ),
         (lambda: check_numbers([], "scores"), "scores: there are none"),
-        (lambda: check_numbers([1, 2], "scores", n=3), "scores: 3 are needed, one for each; there are 2"),
+        (
+            lambda: check_numbers([1, 2], "scores", n=3),
+            "scores: 3 are needed, one for each; there are 2",
+        ),
         (lambda: check_numbers([0, np.nan], "scores"), "scores must be finite; place 1 holds nan"),
-        (lambda: check_numbers([0, 2], "p", 0, 1), "p must be at least 0 and at most 1; place 1 holds 2"),
+        (
+            lambda: check_numbers([0, 2], "p", 0, 1),
+            "p must be at least 0 and at most 1; place 1 holds 2",
+        ),
         (lambda: check_number(None, "weeks", 0), "weeks must be at least 0; it is nan"),
         (lambda: check_number(0, "weeks", 0, above=True), "weeks must be above 0; it is 0"),
-        (lambda: check_number(1.5, "k", 1, whole=True), "k must be whole and at least 1; it is 1.5"),
+        (
+            lambda: check_number(1.5, "k", 1, whole=True),
+            "k must be whole and at least 1; it is 1.5",
+        ),
         (lambda: check_labels([]), "there must be some"),
         (lambda: check_labels([0, 1], 3), "3 rows but 2 labels"),
         (lambda: check_labels(["a", np.nan]), "labels: 1 are missing, the first in place 1"),
@@ -93,10 +114,16 @@ def test_what_is_right_comes_back():
         (lambda: check_matrix(np.zeros((0, 2))), r"X: Found array with 0 sample\(s\)"),
         (lambda: check_matrix(np.eye(2), shape=(None, 3)), "X has 2 columns: 3 are needed"),
         (lambda: check_matrix(np.ones((2, 3)), square=True), "2 rows and 3 columns"),
-        (lambda: check_matrix(-csr_array(np.eye(2)), sparse=True, low=0), "must be at least 0; one number is -1"),
+        (
+            lambda: check_matrix(-csr_array(np.eye(2)), sparse=True, low=0),
+            "must be at least 0; one number is -1",
+        ),
         (lambda: check_matrix([[1j]]), "Complex data not supported"),
-        (lambda: positions(np.array([1, 2]), "1", "user"), "a list of users is needed"),
-        (lambda: positions(np.array([1, 2]), ["1"], "user"), r"user 1 was not in training \(1 of the 1"),
+        (lambda: find_ids(np.array([1, 2]), "1", "user"), "a list of users is needed"),
+        (
+            lambda: find_ids(np.array([1, 2]), ["1"], "user"),
+            r"user 1 was not in training \(1 of the 1",
+        ),
     ],
 )
 def test_other_wrong_data_are_told_in_one_line(call, says):

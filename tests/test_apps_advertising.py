@@ -12,14 +12,16 @@ from scipy.stats import binomtest
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import log_loss
 
-from socialai import bandits
-from socialai.apps import advertising as A
+from socialai.apps import advertising
+from socialai.apps.advertising import bandits
 from socialai.errors import UserError
 
 PROPENSITY = np.array([0.5, 0.3, 0.2])
 TARGET = np.array([0.1, 0.3, 0.6])
 RATES = np.array([[0.1, 0.2, 0.3], [0.05, 0.1, 0.5]])  # position, item
-POLICY = pd.DataFrame({"item_id": [0, 1, 2] * 2, "position": [1] * 3 + [2] * 3, "probability": [*TARGET, *TARGET]})
+POLICY = pd.DataFrame(
+    {"item_id": [0, 1, 2] * 2, "position": [1] * 3 + [2] * 3, "probability": [*TARGET, *TARGET]}
+)
 TRUTH = (RATES @ TARGET).mean()  # both positions are as frequent
 
 
@@ -27,21 +29,25 @@ def log_of(n, seed, propensity=PROPENSITY):
     rng = np.random.default_rng(seed)
     item, position = rng.choice(3, n, p=propensity), rng.integers(1, 3, n)
     click = (rng.random(n) < RATES[position - 1, item]).astype(int)
-    return pd.DataFrame({"item_id": item, "position": position, "click": click, "propensity": propensity[item]})
+    return pd.DataFrame(
+        {"item_id": item, "position": position, "click": click, "propensity": propensity[item]}
+    )
 
 
 def value(method, log, policy=POLICY, **options):
-    return A.OffPolicyValue(method, n_resamples=0, **options).fit(log, policy).value_
+    return advertising.OffPolicyValue(method, n_resamples=0, **options).fit(log, policy).value_
 
 
 def test_the_docstring_works():
-    assert doctest.testmod(A).failed == 0 and doctest.testmod(A).attempted == 5
+    assert doctest.testmod(advertising).failed == 0 and doctest.testmod(advertising).attempted == 5
 
 
 @pytest.mark.parametrize("method", ["ips", "dr"])
 @pytest.mark.parametrize("smoothing", [1.0, 1e5])
 def test_ips_and_doubly_robust_are_unbiased_whatever_the_model(method, smoothing):
-    values = np.array([value(method, log_of(300, seed), smoothing=smoothing) for seed in range(300)])
+    values = np.array(
+        [value(method, log_of(300, seed), smoothing=smoothing) for seed in range(300)]
+    )
     assert abs(values.mean() - TRUTH) < 4 * values.std() / len(values) ** 0.5
 
 
@@ -58,25 +64,29 @@ def test_snips_is_consistent_and_inside_the_range_of_the_clicks():
     assert np.isclose(value("snips", certain), 1.0) and value("ips", certain) != 1.0
 
 
-@pytest.mark.parametrize("method", A.METHODS)
+@pytest.mark.parametrize("method", advertising.METHODS)
 def test_a_policy_judged_on_its_own_log_has_the_click_rate_of_the_log(method):
     log = log_of(4000, 3, TARGET)
     options = {"smoothing": 1e5} if method in ("dm", "dr") else {}  # the model: one rate for all
-    assert abs(value(method, log, **options) - log["click"].mean()) < (1e-12 if "ips" in method else 2e-3)
+    assert abs(value(method, log, **options) - log["click"].mean()) < (
+        1e-12 if "ips" in method else 2e-3
+    )
 
 
 def test_the_direct_method_without_smoothing_is_ips_with_the_propensities_that_happened():
     log = log_of(2000, 4)
-    happened = log.groupby(["position", "item_id"])["click"].transform("size") / log.groupby("position")[
-        "click"
-    ].transform("size")
-    assert np.isclose(value("dm", log, smoothing=0), value("ips", log.assign(propensity=happened)), atol=1e-12)
+    happened = log.groupby(["position", "item_id"])["click"].transform("size") / log.groupby(
+        "position"
+    )["click"].transform("size")
+    assert np.isclose(
+        value("dm", log, smoothing=0), value("ips", log.assign(propensity=happened)), atol=1e-12
+    )
 
 
 def test_doubly_robust_with_one_rate_is_ips_corrected_by_the_mean_weight():
     log = log_of(2000, 5)
     log = pd.concat([log, log], ignore_index=True)
-    model = A.OffPolicyValue("dr", smoothing=1e12, n_resamples=0).fit(log, POLICY)
+    model = advertising.OffPolicyValue("dr", smoothing=1e12, n_resamples=0).fit(log, POLICY)
     rate = np.empty(len(log))
     for fold in (0, 1):
         rate[model._fold == fold] = log["click"][model._fold != fold].mean()
@@ -87,31 +97,45 @@ def test_doubly_robust_with_one_rate_is_ips_corrected_by_the_mean_weight():
 def test_the_interval_covers_the_truth_about_as_often_as_it_says():
     hits = 0
     for seed in range(60):
-        low, high = A.OffPolicyValue("dr", n_resamples=150, seed=seed).fit(log_of(600, seed), POLICY).interval_
+        low, high = (
+            advertising.OffPolicyValue("dr", n_resamples=150, seed=seed)
+            .fit(log_of(600, seed), POLICY)
+            .interval_
+        )
         hits += low <= TRUTH <= high
     assert hits >= 51, "95 % of 60 is 57; fewer than 51 happens once in 1,350 times"
 
 
 def test_shares_undo_the_bias_of_mean_propensities():
     rng = np.random.default_rng(0)
-    p = np.where(rng.random(20_000) < 0.5, 0.9, 0.1)  # a policy that changes its mind: half the time 0.9 for item 0
+    p = np.where(
+        rng.random(20_000) < 0.5, 0.9, 0.1
+    )  # a policy that changes its mind: half the time 0.9 for item 0
     item = (rng.random(20_000) > p).astype(int)
-    log = pd.DataFrame({"item_id": item, "position": 1, "propensity": np.where(item == 0, p, 1 - p)})
-    shares = A.shown_shares(log).set_index("item_id")["probability"]
+    log = pd.DataFrame(
+        {"item_id": item, "position": 1, "propensity": np.where(item == 0, p, 1 - p)}
+    )
+    shares = advertising.shown_shares(log).set_index("item_id")["probability"]
     assert abs(shares[0] - 0.5) < 0.02 and abs(shares.sum() - 1) < 1e-12
     assert abs(log["propensity"][item == 0].mean() - 0.82) < 0.02, "0.9 * 0.9 + 0.1 * 0.1"
 
 
 def test_click_rates_are_those_of_scipy_and_exact_intervals_are_wider():
     log = pd.DataFrame({"campaign": ["a"] * 1000 + ["b"] * 500, "click": [1] * 4 + [0] * 1496})
-    wilson, exact = A.click_rates(log, ["campaign"]), A.click_rates(log, ["campaign"], "exact")
-    assert wilson.loc["a", "rate"] == 0.004 and wilson.loc["b", ["clicks", "low"]].tolist() == [0, 0]
+    wilson, exact = (
+        advertising.click_rates(log, ["campaign"]),
+        advertising.click_rates(log, ["campaign"], "exact"),
+    )
+    assert wilson.loc["a", "rate"] == 0.004 and wilson.loc["b", ["clicks", "low"]].tolist() == [
+        0,
+        0,
+    ]
     assert exact.loc["a", "high"] == binomtest(4, 1000).proportion_ci(method="exact").high
     assert (exact["high"] - exact["low"])["a"] > (wilson["high"] - wilson["low"])["a"]
 
 
 def test_the_number_of_impressions_gives_the_power_it_promises():
-    n, rng = A.impressions_needed(0.04, 0.06), np.random.default_rng(0)
+    n, rng = advertising.impressions_needed(0.04, 0.06), np.random.default_rng(0)
     assert n == 1861  # z^2 (0.04 * 0.96 + 0.06 * 0.94) / 0.02^2 with z = 1.95996 + 0.84162
     a, b = rng.binomial(n, 0.04, 4000) / n, rng.binomial(n, 0.06, 4000) / n
     found = abs(a - b) / np.sqrt((a * (1 - a) + b * (1 - b)) / n) > 1.95996
@@ -122,7 +146,10 @@ def test_calibration_of_perfect_and_of_inflated_probabilities():
     rng = np.random.default_rng(0)
     p = rng.beta(1, 20, 50_000)
     y = rng.random(50_000) < p
-    table, boast = A.calibration_table(y, p), A.calibration_table(y, np.minimum(1.5 * p, 1))
+    table, boast = (
+        advertising.calibration_table(y, p),
+        advertising.calibration_table(y, np.minimum(1.5 * p, 1)),
+    )
     assert table["n"].tolist() == [5000] * 10 and table["claimed"].is_monotonic_increasing
     inside = ((table["low"] <= table["claimed"]) & (table["claimed"] <= table["high"])).sum()
     assert inside >= 8 and (boast["claimed"] > boast["high"])[3:].all()
@@ -132,10 +159,13 @@ def test_calibration_of_perfect_and_of_inflated_probabilities():
 @given(st.integers(1, 6), st.integers(0, 99))
 def test_the_factorisation_machine_equals_the_sum_over_pairs(n, seed):
     torch.manual_seed(seed)
-    model = A.FactorizationMachine(10, 3).double()
+    model = advertising.FactorizationMachine(10, 3).double()
     torch.nn.init.normal_(model.v)
     torch.nn.init.normal_(model.w)
-    index, x = torch.randint(0, 10, (n,)), torch.randn(n, dtype=torch.float64)  # the same feature may come twice
+    index, x = (
+        torch.randint(0, 10, (n,)),
+        torch.randn(n, dtype=torch.float64),
+    )  # the same feature may come twice
     expected = model.w0 + sum(model.w[i, 0] * a for i, a in zip(index, x, strict=True))
     for i in range(n):
         for j in range(i + 1, n):
@@ -153,10 +183,14 @@ def interactions(n=3000, seed=0):
     return X, (rng.random(n) < np.where(same, 0.8, 0.2)).astype(int)
 
 
-@pytest.mark.parametrize(("kind", "low", "high"), [("linear", 0.4, 0.6), ("fm", 0.75, 0.83), ("deep", 0.75, 0.83)])
+@pytest.mark.parametrize(
+    ("kind", "low", "high"), [("linear", 0.4, 0.6), ("fm", 0.75, 0.83), ("deep", 0.75, 0.83)]
+)
 def test_only_models_of_pairs_learn_pairs(kind, low, high):
     X, y = interactions()
-    model = A.ResponseModel(kind, n_buckets=1024, epochs=30, lr=0.03, device="cpu").fit(X[:2000], y[:2000])
+    model = advertising.ResponseModel(kind, n_buckets=1024, epochs=30, lr=0.03, device="cpu").fit(
+        X[:2000], y[:2000]
+    )
     assert low < model.score(X[2000:], y[2000:]) < high, "0.8 is the best possible"
     assert np.allclose(model.predict_proba(X).sum(1), 1) and model.get_params()["kind"] == kind
     unseen = pd.DataFrame({"user": ["nobody"], "ad": [77]})
@@ -165,19 +199,23 @@ def test_only_models_of_pairs_learn_pairs(kind, low, high):
 
 def test_hashing_without_collisions_is_one_hot_encoding():
     X, y = interactions()
-    model = A.ResponseModel("linear", n_buckets=2**20).fit(X, y)
+    model = advertising.ResponseModel("linear", n_buckets=2**20).fit(X, y)
     columns = pd.get_dummies(X.astype(str)).astype(float)
     ours = model.predict_proba(X)[:, 1]
     assert np.allclose(
-        ours, LogisticRegression(C=1.0, max_iter=300).fit(columns, y).predict_proba(columns)[:, 1], atol=1e-3
+        ours,
+        LogisticRegression(C=1.0, max_iter=300).fit(columns, y).predict_proba(columns)[:, 1],
+        atol=1e-3,
     )
 
 
 def test_the_epoch_that_validation_likes_best_is_kept():
     X, y = interactions(400)
-    model = A.ResponseModel("fm", n_buckets=256, epochs=15, lr=0.1, device="cpu")
+    model = advertising.ResponseModel("fm", n_buckets=256, epochs=15, lr=0.1, device="cpu")
     model.fit(X[:100], y[:100], validation=(X[100:], y[100:]))
-    assert np.isclose(log_loss(y[100:], model.predict_proba(X[100:])), min(model.losses_), atol=1e-6)
+    assert np.isclose(
+        log_loss(y[100:], model.predict_proba(X[100:])), min(model.losses_), atol=1e-6
+    )
 
 
 def arms(n, seed, rates, contexts=None):
@@ -185,7 +223,11 @@ def arms(n, seed, rates, contexts=None):
     item = rng.integers(0, rates.shape[-1], n)
     rate = rates[item] if contexts is None else rates[contexts[:, 1].astype(int), item]
     return pd.DataFrame(
-        {"item_id": item, "click": (rng.random(n) < rate).astype(int), "propensity": 1 / rates.shape[-1]}
+        {
+            "item_id": item,
+            "click": (rng.random(n) < rate).astype(int),
+            "propensity": 1 / rates.shape[-1],
+        }
     )
 
 
@@ -195,8 +237,10 @@ LEARNERS = [bandits.EpsilonGreedy(0.1), bandits.UCB(), bandits.Thompson(), bandi
 @pytest.mark.parametrize("learner", LEARNERS, ids=lambda learner: type(learner).__name__)
 def test_learners_find_the_best_arm_by_replay(learner):
     log = arms(20_000, 0, np.array([0.1, 0.2, 0.6]))
-    A.replay(learner, log)
-    assert abs(learner.matched_ - 20_000 / 3) < 300, "one impression in three is one that the learner would have made"
+    advertising.replay(learner, log)
+    assert abs(learner.matched_ - 20_000 / 3) < 300, (
+        "one impression in three is one that the learner would have made"
+    )
     assert learner.rate_ > 0.5 and (learner.shown_[-1000:] == 2).mean() > 0.8
     assert learner.clicks_ == learner.history_.sum() == round(learner.rate_ * learner.matched_)
 
@@ -204,7 +248,10 @@ def test_learners_find_the_best_arm_by_replay(learner):
 def test_replay_gives_the_rate_that_the_policy_has_online():
     rates, seeds = np.array([0.2, 0.5]), range(300)
     replayed = [
-        A.replay(bandits.EpsilonGreedy(0.2, seed), arms(400, seed, rates)).history_[:150].mean() for seed in seeds
+        advertising.replay(bandits.EpsilonGreedy(0.2, seed), arms(400, seed, rates))
+        .history_[:150]
+        .mean()
+        for seed in seeds
     ]
     online = []
     for seed in seeds:
@@ -223,14 +270,16 @@ def test_replay_gives_the_rate_that_the_policy_has_online():
 def test_only_linucb_uses_who_is_looking():
     contexts = np.column_stack([np.ones(10_000), np.random.default_rng(1).integers(0, 2, 10_000)])
     log = arms(10_000, 0, np.array([[0.6, 0.1], [0.1, 0.6]]), contexts)
-    linear = A.replay(bandits.LinUCB(0.5), log, contexts)
-    assert linear.rate_ > 0.55 and A.replay(bandits.Thompson(), log).rate_ < 0.4
+    linear = advertising.replay(bandits.LinUCB(0.5), log, contexts)
+    assert linear.rate_ > 0.55 and advertising.replay(bandits.Thompson(), log).rate_ < 0.4
 
 
 def test_linucb_holds_the_ridge_regression_of_each_arm():
     rng = np.random.default_rng(0)
     X, clicks = rng.normal(size=(200, 3)), rng.integers(0, 2, 200)
-    learner = bandits.LinUCB().fit(np.zeros(200, int), clicks, X)  # one arm only: every impression counts
+    learner = bandits.LinUCB().fit(
+        np.zeros(200, int), clicks, X
+    )  # one arm only: every impression counts
     ridge = Ridge(alpha=1.0, fit_intercept=False).fit(X, clicks)
     assert learner.matched_ == 200 and np.allclose(learner.theta_[0], ridge.coef_, atol=1e-10)
     assert np.allclose(learner.inverse_[0], np.linalg.inv(np.eye(3) + X.T @ X), atol=1e-10)
@@ -242,7 +291,7 @@ def test_no_bid_beats_the_truth_in_a_second_price_auction(bid, seed):
     prices = np.random.default_rng(seed).lognormal(0, 1, 50)
 
     def profit(b):
-        won, cost = A.second_price(np.full(50, b), prices)
+        won, cost = advertising.second_price(np.full(50, b), prices)
         return np.where(won, 1.0, 0.0) - cost
 
     assert (profit(1.0) >= profit(bid)).all(), "auction by auction, not only on average"
@@ -255,14 +304,23 @@ def day(n=20_000, seed=0):
 
 def test_pacing_spends_the_budget_over_the_day_and_buys_more_with_it():
     day_of, budget = day(), 3000.0
-    plain, paced = A.run_campaign(*day_of, budget), A.run_campaign(*day_of, budget, gain=0.2)
+    plain, paced = (
+        advertising.run_campaign(*day_of, budget),
+        advertising.run_campaign(*day_of, budget, gain=0.2),
+    )
     assert budget <= plain["spend"].sum() and (plain["spend"] > 0).sum() <= 55, "spent by noon"
     assert abs(paced["spend"].sum() / budget - 1) < 0.1 and (paced["spend"] > 0).sum() > 95
     assert paced["value"].sum() > 1.1 * plain["value"].sum()
-    free = A.run_campaign(*day_of, budget, stop=False)
-    won, cost = A.second_price(day_of[1], day_of[2])
-    assert A.run_campaign([0, 2], [2.0, 2.0], [1.0, 1.0], 9.0)["spend"].tolist() == [1, 0, 1], "an hour without posts"
-    assert np.isclose(free["spend"].sum(), cost.sum()) and np.isclose(free["value"].sum(), day_of[1][won].sum())
+    free = advertising.run_campaign(*day_of, budget, stop=False)
+    won, cost = advertising.second_price(day_of[1], day_of[2])
+    assert advertising.run_campaign([0, 2], [2.0, 2.0], [1.0, 1.0], 9.0)["spend"].tolist() == [
+        1,
+        0,
+        1,
+    ], "an hour without posts"
+    assert np.isclose(free["spend"].sum(), cost.sum()) and np.isclose(
+        free["value"].sum(), day_of[1][won].sum()
+    )
 
 
 GOOD = log_of(100, 0)
@@ -272,54 +330,134 @@ UNIFORM = GOOD.assign(propensity=1 / 3)
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda: A.click_rates(GOOD.rename(columns={"click": "clicks"}), ["item_id"]), "did you mean 'clicks'"),
-        (lambda: A.click_rates(GOOD.assign(click=2), ["item_id"]), "'click' must be 0 or 1; one is 2"),
-        (lambda: A.click_rates(GOOD.head(0), ["item_id"]), "no rows"),
-        (lambda: A.OffPolicyValue("ipw").fit(GOOD, POLICY), "no method 'ipw': choose from dm, ips, snips, dr"),
-        (lambda: A.OffPolicyValue().fit(GOOD.assign(propensity=0.0), POLICY), "must lie above 0"),
-        (lambda: A.OffPolicyValue().fit(GOOD.assign(click=np.nan), POLICY), "misses 100 values"),
-        (lambda: A.OffPolicyValue().fit(GOOD, POLICY.assign(probability=0.1)), "must sum to 1 at each position"),
-        (lambda: A.OffPolicyValue().fit(GOOD, POLICY[:3]), "the policy says nothing of position 2"),
-        (lambda: A.OffPolicyValue().fit(GOOD[GOOD["item_id"] < 2], POLICY), "shows item 2 at position 1"),
-        (lambda: A.replay(bandits.UCB(), GOOD), "uniformly random policy"),
         (
-            lambda: A.replay(bandits.UCB(), GOOD.assign(propensity=0.5), np.ones((3, 1))),
+            lambda: advertising.click_rates(GOOD.rename(columns={"click": "clicks"}), ["item_id"]),
+            "did you mean 'clicks'",
+        ),
+        (
+            lambda: advertising.click_rates(GOOD.assign(click=2), ["item_id"]),
+            "'click' must be 0 or 1; one is 2",
+        ),
+        (lambda: advertising.click_rates(GOOD.head(0), ["item_id"]), "no rows"),
+        (
+            lambda: advertising.OffPolicyValue("ipw").fit(GOOD, POLICY),
+            "no method 'ipw': choose from dm, ips, snips, dr",
+        ),
+        (
+            lambda: advertising.OffPolicyValue().fit(GOOD.assign(propensity=0.0), POLICY),
+            "must lie above 0",
+        ),
+        (
+            lambda: advertising.OffPolicyValue().fit(GOOD.assign(click=np.nan), POLICY),
+            "misses 100 values",
+        ),
+        (
+            lambda: advertising.OffPolicyValue().fit(GOOD, POLICY.assign(probability=0.1)),
+            "must sum to 1 at each position",
+        ),
+        (
+            lambda: advertising.OffPolicyValue().fit(GOOD, POLICY[:3]),
+            "the policy says nothing of position 2",
+        ),
+        (
+            lambda: advertising.OffPolicyValue().fit(GOOD[GOOD["item_id"] < 2], POLICY),
+            "shows item 2 at position 1",
+        ),
+        (lambda: advertising.replay(bandits.UCB(), GOOD), "uniformly random policy"),
+        (
+            lambda: advertising.replay(bandits.UCB(), GOOD.assign(propensity=0.5), np.ones((3, 1))),
             "contexts has 3 rows: 100 are needed",
         ),
-        (lambda: A.ResponseModel("xgb").fit(GOOD[["item_id"]], GOOD["click"]), "no kind 'xgb'"),
         (
-            lambda: A.ResponseModel().fit(GOOD[["item_id"]], GOOD["click"]).predict(GOOD[["click"]]),
+            lambda: advertising.ResponseModel("xgb").fit(GOOD[["item_id"]], GOOD["click"]),
+            "no kind 'xgb'",
+        ),
+        (
+            lambda: (
+                advertising.ResponseModel()
+                .fit(GOOD[["item_id"]], GOOD["click"])
+                .predict(GOOD[["click"]])
+            ),
             "no column 'item_id'",
         ),
-        (lambda: A.impressions_needed(0.1, 0.1), "two different rates"),
-        (lambda: A.impressions_needed(0.1, 0.2, power=0.0), "a power above 0.025"),
-        (lambda: A.run_campaign([0], [1.0], [1.0], budget=-1), "budget must be above 0; it is -1"),
-        (lambda: A.run_campaign([0], [np.nan], [1.0], budget=1), "values must be at least 0; place 0 holds nan"),
-        (lambda: A.run_campaign([-1], [1.0], [1.0], budget=1), "interval must be whole and at least 0"),
-        (lambda: A.run_campaign([0, 1], [1.0, 1.0], [1.0], budget=1), "prices: 2 are needed"),
-        (lambda: A.run_campaign([0], [1.0], [1.0], budget=1, gain=np.nan), "gain must be at least 0; it is nan"),
-        (lambda: A.second_price([1.0], [np.nan]), "prices must be at least 0; place 0 holds nan"),
-        (lambda: A.second_price([-1.0], [1.0]), "bids must be at least 0"),
-        (lambda: A.calibration_table([0, 1], [0.5, 2]), "scores must be at least 0 and at most 1; place 1 holds 2"),
-        (lambda: A.calibration_table([0, 1], [0.5, np.nan]), "place 1 holds nan"),
-        (lambda: A.calibration_table([0, np.nan], [0.5, 0.5]), "labels: 1 are missing"),
-        (lambda: A.calibration_table([0], [0.5], bins=0), "bins must be whole and at least 1"),
-        (lambda: A.click_rates(GOOD, "item_id"), "`by` is a list of columns"),
-        (lambda: A.click_rates(GOOD, ["item_id"], "wald"), "the method wilson or exact"),
-        (lambda: A.shown_shares(GOOD.assign(item_id=None)), "'item_id' misses 100 values"),
-        (lambda: A.OffPolicyValue(smoothing=-1).fit(GOOD, POLICY), "smoothing must be at least 0"),
-        (lambda: A.replay(bandits.UCB(), GOOD.assign(propensity=2)), "must lie above 0 and not above 1"),
-        (lambda: A.replay(bandits.LinUCB(), UNIFORM, np.full((100, 1), np.nan)), "contexts: Input contains NaN"),
+        (lambda: advertising.impressions_needed(0.1, 0.1), "two different rates"),
+        (lambda: advertising.impressions_needed(0.1, 0.2, power=0.0), "a power above 0.025"),
+        (
+            lambda: advertising.run_campaign([0], [1.0], [1.0], budget=-1),
+            "budget must be above 0; it is -1",
+        ),
+        (
+            lambda: advertising.run_campaign([0], [np.nan], [1.0], budget=1),
+            "values must be at least 0; place 0 holds nan",
+        ),
+        (
+            lambda: advertising.run_campaign([-1], [1.0], [1.0], budget=1),
+            "interval must be whole and at least 0",
+        ),
+        (
+            lambda: advertising.run_campaign([0, 1], [1.0, 1.0], [1.0], budget=1),
+            "prices: 2 are needed",
+        ),
+        (
+            lambda: advertising.run_campaign([0], [1.0], [1.0], budget=1, gain=np.nan),
+            "gain must be at least 0; it is nan",
+        ),
+        (
+            lambda: advertising.second_price([1.0], [np.nan]),
+            "prices must be at least 0; place 0 holds nan",
+        ),
+        (lambda: advertising.second_price([-1.0], [1.0]), "bids must be at least 0"),
+        (
+            lambda: advertising.calibration_table([0, 1], [0.5, 2]),
+            "scores must be at least 0 and at most 1; place 1 holds 2",
+        ),
+        (lambda: advertising.calibration_table([0, 1], [0.5, np.nan]), "place 1 holds nan"),
+        (lambda: advertising.calibration_table([0, np.nan], [0.5, 0.5]), "labels: 1 are missing"),
+        (
+            lambda: advertising.calibration_table([0], [0.5], bins=0),
+            "bins must be whole and at least 1",
+        ),
+        (lambda: advertising.click_rates(GOOD, "item_id"), "`by` is a list of columns"),
+        (lambda: advertising.click_rates(GOOD, ["item_id"], "wald"), "the method wilson or exact"),
+        (
+            lambda: advertising.shown_shares(GOOD.assign(item_id=None)),
+            "'item_id' misses 100 values",
+        ),
+        (
+            lambda: advertising.OffPolicyValue(smoothing=-1).fit(GOOD, POLICY),
+            "smoothing must be at least 0",
+        ),
+        (
+            lambda: advertising.replay(bandits.UCB(), GOOD.assign(propensity=2)),
+            "must lie above 0 and not above 1",
+        ),
+        (
+            lambda: advertising.replay(bandits.LinUCB(), UNIFORM, np.full((100, 1), np.nan)),
+            "contexts: Input contains NaN",
+        ),
         (lambda: bandits.UCB().fit([0, 1], [1]), "2 rows but 1 clicks"),
         (lambda: bandits.UCB().fit([0, None], [0, 1]), "items: 1 are missing"),
         (lambda: bandits.Thompson().fit([0, 1], [0, -1]), "clicks must be 0 or 1; one is -1"),
         (lambda: bandits.Thompson().fit([], []), "there must be some"),
-        (lambda: A.ResponseModel().fit(None, [0]), "a pandas DataFrame is needed"),
-        (lambda: A.ResponseModel().fit(GOOD[["item_id"]], [0, 1]), "100 rows but 2 responses"),
-        (lambda: A.ResponseModel().fit(GOOD[["item_id"]], [0] * 100), "responses: .* one class"),
-        (lambda: A.ResponseModel().fit(GOOD[["item_id"]].assign(item_id=None), GOOD["click"]), "misses 100 values"),
+        (lambda: advertising.ResponseModel().fit(None, [0]), "a pandas DataFrame is needed"),
         (
-            lambda: A.ResponseModel("fm").fit(GOOD[["item_id"]], GOOD["click"], (GOOD[["item_id"]], [2] * 100)),
+            lambda: advertising.ResponseModel().fit(GOOD[["item_id"]], [0, 1]),
+            "100 rows but 2 responses",
+        ),
+        (
+            lambda: advertising.ResponseModel().fit(GOOD[["item_id"]], [0] * 100),
+            "responses: .* one class",
+        ),
+        (
+            lambda: advertising.ResponseModel().fit(
+                GOOD[["item_id"]].assign(item_id=None), GOOD["click"]
+            ),
+            "misses 100 values",
+        ),
+        (
+            lambda: advertising.ResponseModel("fm").fit(
+                GOOD[["item_id"]], GOOD["click"], (GOOD[["item_id"]], [2] * 100)
+            ),
             "responses must be 0 or 1; one is 2",
         ),
     ],

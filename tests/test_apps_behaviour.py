@@ -11,12 +11,15 @@ from hypothesis import strategies as st
 from scipy.optimize import approx_fprime
 from scipy.stats import CensoredData, ecdf
 
-from socialai import data, next_item
-from socialai.apps import behaviour as B
+from socialai import data
+from socialai.apps import behaviour
+from socialai.apps.behaviour import next_item
+from socialai.apps.behaviour.next_item import MarkovNextItem, TransformerNextItem
 from socialai.errors import UserError
-from socialai.next_item import MarkovNextItem, TransformerNextItem
 
-X = pd.DataFrame({"frequency": [2, 0, 7, 1], "recency": [30.4, 0, 37.0, 1.7], "T": [38.9, 38.9, 38.0, 31.0]})
+X = pd.DataFrame(
+    {"frequency": [2, 0, 7, 1], "recency": [30.4, 0, 37.0, 1.7], "T": [38.9, 38.9, 38.0, 31.0]}
+)
 X["monetary_value"] = [22.35, 0.0, 73.7, 11.8]
 POSITIVE = st.floats(0.05, 20)
 
@@ -26,14 +29,14 @@ def sample():
     return data.load("cdnow_sample")
 
 
-@pytest.mark.parametrize("module", [B, next_item])
+@pytest.mark.parametrize("module", [behaviour, next_item])
 def test_the_example_of_the_docstring_runs(module):
     tested = doctest.testmod(module)
     assert tested.attempted >= 4 and tested.failed == 0
 
 
 def test_the_summary_is_the_one_that_the_papers_fit(sample):
-    ours = B.summarize(sample, "1997-09-30").sort_index()
+    ours = behaviour.summarize(sample, "1997-09-30").sort_index()
     order = sample.drop_duplicates("customer_id").set_index("customer_id")["sample_id"].sort_index()
     theirs = data.load("cdnow_summary").set_index("sample_id").loc[order]
     assert (ours["frequency"].to_numpy() == theirs["frequency"].to_numpy()).all()
@@ -43,14 +46,14 @@ def test_the_summary_is_the_one_that_the_papers_fit(sample):
 
 def test_bgnbd_gives_the_published_parameters():
     """Fader, Hardie and Lee 2005, table 2."""
-    model = B.BetaGeometricNBD().fit(data.load("cdnow_summary"))
+    model = behaviour.BetaGeometricNBD().fit(data.load("cdnow_summary"))
     assert [round(value, 3) for value in (model.r_, model.a_, model.b_)] == [0.243, 0.793, 2.426]
     assert abs(model.alpha_ - 4.414) <= 0.001 and abs(model.log_likelihood_ - -9582.4) <= 0.05
 
 
 def test_gamma_gamma_gives_the_published_parameters(sample):
     """Fader and Hardie 2013: 946 customers with a repeat purchase."""
-    model = B.GammaGamma().fit(B.summarize(sample, "1997-09-30"))
+    model = behaviour.GammaGamma().fit(behaviour.summarize(sample, "1997-09-30"))
     assert [round(value, 2) for value in (model.p_, model.q_, model.gamma_)] == [6.25, 3.74, 15.44]
 
 
@@ -67,15 +70,18 @@ def torch_bgnbd(theta, x, t_x, T):
 @settings(max_examples=50, deadline=None)
 @given(st.tuples(POSITIVE, POSITIVE, POSITIVE, POSITIVE))
 def test_the_bgnbd_gradient_is_exact(theta):
-    rows = X[B.RFM].to_numpy(float).T
-    value, gradient = B.bgnbd_log_likelihood(theta, *rows)
+    rows = X[behaviour.RFM].to_numpy(float).T
+    value, gradient = behaviour.bgnbd_log_likelihood(theta, *rows)
     parameters = torch.tensor(theta, dtype=torch.float64, requires_grad=True)
     theirs = torch_bgnbd(parameters, *(torch.tensor(row) for row in rows))
     theirs.backward()
     assert value == pytest.approx(theirs.item(), rel=1e-9)
     assert gradient == pytest.approx(parameters.grad.numpy(), rel=1e-6, abs=1e-8)
     step = 1e-6 * np.array(theta)
-    finite = [approx_fprime(theta, lambda t: B.bgnbd_log_likelihood(t, *rows)[0], s * step) for s in (1, -1)]
+    finite = [
+        approx_fprime(theta, lambda t: behaviour.bgnbd_log_likelihood(t, *rows)[0], s * step)
+        for s in (1, -1)
+    ]
     assert gradient == pytest.approx(np.mean(finite, axis=0), rel=1e-3, abs=1e-3)
 
 
@@ -83,11 +89,20 @@ def test_the_bgnbd_gradient_is_exact(theta):
 @given(st.tuples(POSITIVE, POSITIVE, POSITIVE))
 def test_the_gamma_gamma_gradient_is_exact(theta):
     x, m = np.array([1.0, 2, 9]), np.array([8.0, 35, 120])
-    value, gradient = B.gamma_gamma_log_likelihood(theta, x, m)
-    p, q, gamma = parameters = [torch.tensor(t, dtype=torch.float64, requires_grad=True) for t in theta]
+    value, gradient = behaviour.gamma_gamma_log_likelihood(theta, x, m)
+    p, q, gamma = parameters = [
+        torch.tensor(t, dtype=torch.float64, requires_grad=True) for t in theta
+    ]
     X_, M = torch.tensor(x), torch.tensor(m)
-    theirs = torch.lgamma(p * X_ + q) - torch.lgamma(p * X_) - torch.lgamma(q) + q * torch.log(gamma)
-    theirs = theirs + (p * X_ - 1) * torch.log(M) + p * X_ * torch.log(X_) - (p * X_ + q) * torch.log(gamma + M * X_)
+    theirs = (
+        torch.lgamma(p * X_ + q) - torch.lgamma(p * X_) - torch.lgamma(q) + q * torch.log(gamma)
+    )
+    theirs = (
+        theirs
+        + (p * X_ - 1) * torch.log(M)
+        + p * X_ * torch.log(X_)
+        - (p * X_ + q) * torch.log(gamma + M * X_)
+    )
     theirs.sum().backward()
     assert value == pytest.approx(theirs.sum().item(), rel=1e-9)
     assert gradient == pytest.approx([t.grad.item() for t in parameters], rel=1e-6, abs=1e-8)
@@ -97,23 +112,30 @@ TRUTH = {"r": 0.6, "alpha": 5.0, "a": 0.9, "b": 3.0}
 
 
 def test_simulated_customers_give_back_their_parameters_and_their_future():
-    customers = B.simulate_customers(**TRUTH, T=np.full(20_000, 52.0), seed=1)
-    model = B.BetaGeometricNBD().fit(customers)
+    customers = behaviour.simulate_customers(**TRUTH, T=np.full(20_000, 52.0), seed=1)
+    model = behaviour.BetaGeometricNBD().fit(customers)
     found = np.array([model.r_, model.alpha_, model.a_, model.b_])
     assert (np.abs(found - list(TRUTH.values())) <= 3.5 * model.standard_errors_).all()
-    assert (model.standard_errors_ < 0.25 * found).all(), "and the errors are small enough for this to mean something"
-    assert model.probability_alive(customers).mean() == pytest.approx(customers["alive"].mean(), abs=0.015)
+    assert (model.standard_errors_ < 0.25 * found).all(), (
+        "and the errors are small enough for this to mean something"
+    )
+    assert model.probability_alive(customers).mean() == pytest.approx(
+        customers["alive"].mean(), abs=0.015
+    )
     assert model.expected_purchases(52.0) == pytest.approx(customers["frequency"].mean(), rel=0.03)
 
 
 def test_what_is_expected_and_silent_is_what_the_simulation_does_next():
     """The future is simulated from the posterior of one customer, which conjugacy gives."""
-    model = B.BetaGeometricNBD()
+    model = behaviour.BetaGeometricNBD()
     model.r_, model.alpha_, model.a_, model.b_ = TRUTH.values()
     row, rng, n = X.iloc[[0]], np.random.default_rng(0), 400_000
-    x, _, T = row[B.RFM].to_numpy(float)[0]
+    x, _, T = row[behaviour.RFM].to_numpy(float)[0]
     # Given that the customer is alive: rate ~ Gamma(r + x, alpha + T), leaving ~ Beta(a, b + x).
-    rate, leaves = rng.gamma(TRUTH["r"] + x, 1 / (TRUTH["alpha"] + T), n), rng.beta(TRUTH["a"], TRUTH["b"] + x, n)
+    rate, leaves = (
+        rng.gamma(TRUTH["r"] + x, 1 / (TRUTH["alpha"] + T), n),
+        rng.beta(TRUTH["a"], TRUTH["b"] + x, n),
+    )
     alive = rng.random(n) < model.probability_alive(row)[0]
     clock, bought = np.zeros(n), np.zeros(n)
     while alive.any():
@@ -127,49 +149,60 @@ def test_what_is_expected_and_silent_is_what_the_simulation_does_next():
 
 def test_lifetime_value_is_purchases_times_value_and_falls_with_the_discount():
     customers = data.load("cdnow_summary")
-    model, value = B.BetaGeometricNBD().fit(customers), B.GammaGamma().fit(customers)
-    full = B.lifetime_value(model, value, X, weeks=39)
+    model, value = (
+        behaviour.BetaGeometricNBD().fit(customers),
+        behaviour.GammaGamma().fit(customers),
+    )
+    full = behaviour.lifetime_value(model, value, X, weeks=39)
     assert full == pytest.approx(model.predict(X, 39) * value.predict(X))
-    assert (B.lifetime_value(model, value, X, weeks=39, discount=0.1) < full).all()
-    assert value.predict(X)[1] == pytest.approx(value.p_ * value.gamma_ / (value.q_ - 1)), "the population's mean"
+    assert (behaviour.lifetime_value(model, value, X, weeks=39, discount=0.1) < full).all()
+    assert value.predict(X)[1] == pytest.approx(value.p_ * value.gamma_ / (value.q_ - 1)), (
+        "the population's mean"
+    )
 
 
 PURCHASES = pd.DataFrame(
     {
         "customer_id": ["a", "a", "a", "b", "b", "c"],
-        "date": pd.to_datetime(["2024-01-01", "2024-01-15", "2024-03-01", "2024-02-02", "2024-02-02", "2024-03-05"]),
+        "date": pd.to_datetime(
+            ["2024-01-01", "2024-01-15", "2024-03-01", "2024-02-02", "2024-02-02", "2024-03-05"]
+        ),
         "value": [1.0, 2, 4, 3, 5, 9],
     }
 )
 
 
 def test_two_purchases_of_a_day_are_one_and_the_future_is_not_seen():
-    frame = B.summarize(PURCHASES, "2024-02-12")
+    frame = behaviour.summarize(PURCHASES, "2024-02-12")
     assert frame.index.tolist() == ["a", "b"], "c came later"
     assert frame["frequency"].tolist() == [1, 0] and frame["recency"].tolist() == [2.0, 0.0]
     assert frame["T"].tolist() == [6.0, 10 / 7] and frame["monetary_value"].tolist() == [2.0, 0.0]
 
 
 def test_retention_counts_each_customer_once_a_month():
-    table = B.retention(PURCHASES)
+    table = behaviour.retention(PURCHASES)
     assert table.index.tolist() == ["2024-01", "2024-02", "2024-03"]
     assert table.loc["2024-01"].tolist() == [1, 0, 1]
     assert table.loc["2024-02"].tolist()[:2] == [1, 0] and np.isnan(table.loc["2024-02", 2])
 
 
 def test_a_snapshot_tells_what_followed_and_what_is_censored():
-    frame = B.snapshot(PURCHASES, "2024-02-12", weeks=3)
+    frame = behaviour.snapshot(PURCHASES, "2024-02-12", weeks=3)
     assert frame["event"].tolist() == [True, False] and frame["silent"].tolist() == [0, 1]
     assert frame["duration"].tolist() == [18 / 7, 3.0] and frame["idle"].tolist() == [4.0, 10 / 7]
     with pytest.raises(UserError, match="the data end on 2024-03-05, before 2024-04-22"):
-        B.snapshot(PURCHASES, "2024-02-12", weeks=10)
+        behaviour.snapshot(PURCHASES, "2024-02-12", weeks=10)
 
 
 def test_a_hazard_without_information_is_kaplan_and_meier():
     rng = np.random.default_rng(0)
     duration = np.minimum(rng.geometric(0.3, 500), rng.integers(1, 9, 500)).astype(float)
     event = rng.random(500) < 0.7
-    ours = B.DiscreteHazard(C=1e6).fit(np.zeros((500, 1)), duration, event).survival(np.zeros((1, 1)))[0]
+    ours = (
+        behaviour.DiscreteHazard(C=1e6)
+        .fit(np.zeros((500, 1)), duration, event)
+        .survival(np.zeros((1, 1)))[0]
+    )
     theirs = ecdf(CensoredData(uncensored=duration[event], right=duration[~event])).sf
     assert ours == pytest.approx(theirs.evaluate(np.arange(1, len(ours) + 1)), abs=1e-3)
 
@@ -179,7 +212,7 @@ def test_a_hazard_finds_the_effect_that_made_the_data():
     x = rng.standard_normal(4000)
     hazard = 1 / (1 + np.exp(2 - x))
     waited = rng.geometric(hazard)
-    model = B.DiscreteHazard(C=100).fit(x[:, None], np.minimum(waited, 10), waited <= 10)
+    model = behaviour.DiscreteHazard(C=100).fit(x[:, None], np.minimum(waited, 10), waited <= 10)
     survival = model.survival(x[:, None])
     assert model.model_.coef_[0, 0] / model.scaler_.scale_[0] == pytest.approx(1, abs=0.08)
     assert survival.shape == (4000, 10) and (np.diff(survival, axis=1) < 0).all()
@@ -190,16 +223,20 @@ def test_an_interval_over_groups_is_wider_when_groups_are_alike():
     rng = np.random.default_rng(0)
     groups = np.repeat(np.arange(50), 20)
     values = rng.standard_normal(50)[groups] + 0.1 * rng.standard_normal(1000)
-    alone, together = B.mean_interval(values), B.mean_interval(values, groups)
+    alone, together = behaviour.mean_interval(values), behaviour.mean_interval(values, groups)
     assert np.diff(together)[0] > 3 * np.diff(alone)[0]
-    assert np.diff(together)[0] == pytest.approx(2 * 1.96 * values.reshape(50, 20).mean(1).std() / 50**0.5, rel=0.15)
-    assert B.mean_interval(np.stack([values, values], 1), groups).T == pytest.approx(np.stack([together, together]))
+    assert np.diff(together)[0] == pytest.approx(
+        2 * 1.96 * values.reshape(50, 20).mean(1).std() / 50**0.5, rel=0.15
+    )
+    assert behaviour.mean_interval(np.stack([values, values], 1), groups).T == pytest.approx(
+        np.stack([together, together])
+    )
 
 
-FITTED, VALUES = B.BetaGeometricNBD(), B.GammaGamma()
+FITTED, VALUES = behaviour.BetaGeometricNBD(), behaviour.GammaGamma()
 FITTED.r_, FITTED.alpha_, FITTED.a_, FITTED.b_ = TRUTH.values()
 VALUES.p_, VALUES.q_, VALUES.gamma_ = 6.25, 3.74, 15.44
-HAZARD = B.DiscreteHazard().fit([[1.0], [2], [3]], [1, 2, 2], [True, True, False])
+HAZARD = behaviour.DiscreteHazard().fit([[1.0], [2], [3]], [1, 2, 2], [True, True, False])
 
 
 def test_in_no_time_nothing_is_bought():
@@ -209,55 +246,136 @@ def test_in_no_time_nothing_is_bought():
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda: B.summarize(PURCHASES.drop(columns="value"), "2024-03-01"), "no column 'value'"),
-        (lambda: B.summarize(PURCHASES.assign(value=-1.0), "2024-03-01"), "must be finite and not negative"),
-        (lambda: B.summarize(PURCHASES, "2023-01-01"), "nobody bought by 2023-01-01"),
-        (lambda: B.retention(PURCHASES.head(0)), "no rows"),
-        (lambda: B.BetaGeometricNBD().fit(X.assign(recency=99.0)), "recency at most T"),
-        (lambda: B.BetaGeometricNBD().fit(X.assign(frequency=0.5)), "frequency is whole"),
-        (lambda: B.BetaGeometricNBD().fit(X.assign(frequency=np.nan)), "misses 4 values"),
-        (lambda: B.GammaGamma().fit(X.assign(frequency=0)), "nobody bought twice"),
-        (lambda: B.GammaGamma().fit(X.assign(monetary_value=0.0)), "cost nothing"),
-        (lambda: B.DiscreteHazard().fit([[1.0]], [0.0], [True]), "duration must be above 0; place 0 holds 0"),
-        (lambda: B.DiscreteHazard().fit([[1.0], [2]], [2.0, 2], [False, False]), "with the event and"),
-        (lambda: B.summarize(PURCHASES.assign(date="soon"), "2024-03-01"), "column 'date': Unknown datetime string"),
-        (lambda: B.summarize(PURCHASES.assign(date=20240101), "2024-03-01"), "must hold dates; it holds int64"),
-        (lambda: B.summarize(PURCHASES, "soon"), "until: Unknown datetime string"),
-        (lambda: B.summarize(PURCHASES, None), "until must hold dates"),
-        (lambda: B.summarize(PURCHASES, pd.Timestamp("2024-03-01", tz="UTC")), "without a time zone"),
-        (lambda: B.retention(PURCHASES.assign(date="soon")), "column 'date': Unknown datetime string"),
-        (lambda: B.snapshot(PURCHASES, "2024-02-12", np.nan), "weeks must be at least 0.14.*; it is nan"),
+        (
+            lambda: behaviour.summarize(PURCHASES.drop(columns="value"), "2024-03-01"),
+            "no column 'value'",
+        ),
+        (
+            lambda: behaviour.summarize(PURCHASES.assign(value=-1.0), "2024-03-01"),
+            "must be finite and not negative",
+        ),
+        (lambda: behaviour.summarize(PURCHASES, "2023-01-01"), "nobody bought by 2023-01-01"),
+        (lambda: behaviour.retention(PURCHASES.head(0)), "no rows"),
+        (lambda: behaviour.BetaGeometricNBD().fit(X.assign(recency=99.0)), "recency at most T"),
+        (lambda: behaviour.BetaGeometricNBD().fit(X.assign(frequency=0.5)), "frequency is whole"),
+        (lambda: behaviour.BetaGeometricNBD().fit(X.assign(frequency=np.nan)), "misses 4 values"),
+        (lambda: behaviour.GammaGamma().fit(X.assign(frequency=0)), "nobody bought twice"),
+        (lambda: behaviour.GammaGamma().fit(X.assign(monetary_value=0.0)), "cost nothing"),
+        (
+            lambda: behaviour.DiscreteHazard().fit([[1.0]], [0.0], [True]),
+            "duration must be above 0; place 0 holds 0",
+        ),
+        (
+            lambda: behaviour.DiscreteHazard().fit([[1.0], [2]], [2.0, 2], [False, False]),
+            "with the event and",
+        ),
+        (
+            lambda: behaviour.summarize(PURCHASES.assign(date="soon"), "2024-03-01"),
+            "column 'date': Unknown datetime string",
+        ),
+        (
+            lambda: behaviour.summarize(PURCHASES.assign(date=20240101), "2024-03-01"),
+            "must hold dates; it holds int64",
+        ),
+        (lambda: behaviour.summarize(PURCHASES, "soon"), "until: Unknown datetime string"),
+        (lambda: behaviour.summarize(PURCHASES, None), "until must hold dates"),
+        (
+            lambda: behaviour.summarize(PURCHASES, pd.Timestamp("2024-03-01", tz="UTC")),
+            "without a time zone",
+        ),
+        (
+            lambda: behaviour.retention(PURCHASES.assign(date="soon")),
+            "column 'date': Unknown datetime string",
+        ),
+        (
+            lambda: behaviour.snapshot(PURCHASES, "2024-02-12", np.nan),
+            "weeks must be at least 0.14.*; it is nan",
+        ),
         (lambda: FITTED.predict(X, -4), "weeks must be at least 0; it is -4"),
         (lambda: FITTED.probability_silent(X, -3), "weeks must be at least 0; it is -3"),
-        (lambda: FITTED.expected_purchases([1, np.nan]), "weeks must be at least 0; place 1 holds nan"),
+        (
+            lambda: FITTED.expected_purchases([1, np.nan]),
+            "weeks must be at least 0; place 1 holds nan",
+        ),
         (lambda: FITTED.probability_alive(X.drop(columns="T")), "no column 'T'"),
-        (lambda: B.lifetime_value(FITTED, VALUES, X, -3), "weeks must be whole and at least 1; it is -3"),
-        (lambda: B.lifetime_value(FITTED, VALUES, X, 3, np.nan), "discount must be at least 0; it is nan"),
+        (
+            lambda: behaviour.lifetime_value(FITTED, VALUES, X, -3),
+            "weeks must be whole and at least 1; it is -3",
+        ),
+        (
+            lambda: behaviour.lifetime_value(FITTED, VALUES, X, 3, np.nan),
+            "discount must be at least 0; it is nan",
+        ),
         (lambda: VALUES.predict(X.assign(monetary_value=-1.0)), "finite and not negative"),
-        (lambda: B.simulate_customers(1, 1, 1, 1, [np.inf]), "T must be at least 0; place 0 holds inf"),
-        (lambda: B.simulate_customers(1, -1, 1, 1, [1.0]), "must be above 0; place 1 holds -1"),
-        (lambda: B.bgnbd_log_likelihood([1, 1, 1, 0], [1], [1], [2]), "theta must be above 0; place 3 holds 0"),
-        (lambda: B.bgnbd_log_likelihood([1, 1, 1, 1], [1, 2], [1], [2]), "in rows of one length"),
-        (lambda: B.gamma_gamma_log_likelihood([1, 1, 1], [1], [np.nan]), "x and m must be above 0"),
-        (lambda: B.DiscreteHazard().fit([[np.nan], [2]], [1, 2], [True, False]), "X: Input contains NaN"),
-        (lambda: B.DiscreteHazard().fit([[1.0], [2]], [1, np.nan], [True, False]), "place 1 holds nan"),
-        (lambda: B.DiscreteHazard().fit([[1.0], [2]], [1, 2], [True, None]), "events: 1 are missing"),
-        (lambda: B.DiscreteHazard().fit([[1.0], [2]], [1], [True, False]), "duration: 2 are needed"),
+        (
+            lambda: behaviour.simulate_customers(1, 1, 1, 1, [np.inf]),
+            "T must be at least 0; place 0 holds inf",
+        ),
+        (
+            lambda: behaviour.simulate_customers(1, -1, 1, 1, [1.0]),
+            "must be above 0; place 1 holds -1",
+        ),
+        (
+            lambda: behaviour.bgnbd_log_likelihood([1, 1, 1, 0], [1], [1], [2]),
+            "theta must be above 0; place 3 holds 0",
+        ),
+        (
+            lambda: behaviour.bgnbd_log_likelihood([1, 1, 1, 1], [1, 2], [1], [2]),
+            "in rows of one length",
+        ),
+        (
+            lambda: behaviour.gamma_gamma_log_likelihood([1, 1, 1], [1], [np.nan]),
+            "x and m must be above 0",
+        ),
+        (
+            lambda: behaviour.DiscreteHazard().fit([[np.nan], [2]], [1, 2], [True, False]),
+            "X: Input contains NaN",
+        ),
+        (
+            lambda: behaviour.DiscreteHazard().fit([[1.0], [2]], [1, np.nan], [True, False]),
+            "place 1 holds nan",
+        ),
+        (
+            lambda: behaviour.DiscreteHazard().fit([[1.0], [2]], [1, 2], [True, None]),
+            "events: 1 are missing",
+        ),
+        (
+            lambda: behaviour.DiscreteHazard().fit([[1.0], [2]], [1], [True, False]),
+            "duration: 2 are needed",
+        ),
         (lambda: HAZARD.survival([[np.nan]]), "X: Input contains NaN"),
         (lambda: HAZARD.survival([[1.0, 2]]), "X has 2 columns: 1 are needed"),
-        (lambda: B.mean_interval([1, np.nan]), "values must be finite; place 1 holds nan"),
-        (lambda: B.mean_interval([]), "values: there are none"),
-        (lambda: B.mean_interval([1, 2], [1]), "2 rows but 1 groups"),
+        (lambda: behaviour.mean_interval([1, np.nan]), "values must be finite; place 1 holds nan"),
+        (lambda: behaviour.mean_interval([]), "values: there are none"),
+        (lambda: behaviour.mean_interval([1, 2], [1]), "2 rows but 1 groups"),
         (lambda: MarkovNextItem(smoothing=-1).fit(EVENTS), "smoothing must be at least 0"),
         (lambda: MarkovNextItem(newest=-3).fit(EVENTS), "newest must be whole and at least 1"),
-        (lambda: MarkovNextItem().fit(EVENTS.assign(item_id=["x", 1] * 160)), "text and numbers can't be mixed"),
-        (lambda: MarkovNextItem().fit(EVENTS).predict(["x"]), "a list of items is needed, not one str"),
+        (
+            lambda: MarkovNextItem().fit(EVENTS.assign(item_id=["x", 1] * 160)),
+            "text and numbers can't be mixed",
+        ),
+        (
+            lambda: MarkovNextItem().fit(EVENTS).predict(["x"]),
+            "a list of items is needed, not one str",
+        ),
         (lambda: MarkovNextItem().fit(EVENTS).predict([]), "there are no histories"),
-        (lambda: MarkovNextItem().fit(EVENTS).predict([["x"]], k=0), "k must be whole and at least 1"),
-        (lambda: MarkovNextItem().fit(EVENTS).predict([[None, "zz"]]), "2 of the histories' items were not"),
-        (lambda: MarkovNextItem().fit(EVENTS).ranks([["x"]], ["a", "b"]), "1 histories but 2 following items"),
+        (
+            lambda: MarkovNextItem().fit(EVENTS).predict([["x"]], k=0),
+            "k must be whole and at least 1",
+        ),
+        (
+            lambda: MarkovNextItem().fit(EVENTS).predict([[None, "zz"]]),
+            "2 of the histories' items were not",
+        ),
+        (
+            lambda: MarkovNextItem().fit(EVENTS).ranks([["x"]], ["a", "b"]),
+            "1 histories but 2 following items",
+        ),
         (lambda: MarkovNextItem().fit(EVENTS.drop(columns="time")), "no column 'time'"),
-        (lambda: MarkovNextItem().fit(EVENTS).predict([["x", "zz"]]), "item 'zz' wasn't in training"),
+        (
+            lambda: MarkovNextItem().fit(EVENTS).predict([["x", "zz"]]),
+            "item 'zz' wasn't in training",
+        ),
     ],
 )
 def test_what_users_get_wrong_is_told_in_one_line(call, says):
@@ -269,7 +387,8 @@ def test_what_users_get_wrong_is_told_in_one_line(call, says):
 # Forty users who walk in a circle of 12 letters, each from a place of their own; x is the most popular.
 LETTERS = np.array(list("xabcdefghijk"))
 EVENTS = pd.DataFrame(
-    [(u, LETTERS[(u + t) % 12], t) for u in range(40) for t in range(8)], columns=["user_id", "item_id", "time"]
+    [(u, LETTERS[(u + t) % 12], t) for u in range(40) for t in range(8)],
+    columns=["user_id", "item_id", "time"],
 ).sample(frac=1, random_state=0)
 
 
@@ -277,7 +396,11 @@ def test_markov_counts_what_follows_and_never_repeats():
     model = MarkovNextItem(smoothing=0.1).fit(EVENTS)
     assert model.predict([["x"], ["b", "c"], ["k"]], k=1)[:, 0].tolist() == ["a", "d", "x"]
     assert "x" not in model.predict([["x", "k"]], k=11)[0]
-    assert model.ranks([["x"], ["x"], ["x", "unknown"]], ["a", "unknown", "a"]).tolist() == [1, np.inf, 1]
+    assert model.ranks([["x"], ["x"], ["x", "unknown"]], ["a", "unknown", "a"]).tolist() == [
+        1,
+        np.inf,
+        1,
+    ]
 
 
 def test_popularity_is_markov_with_endless_smoothing_and_may_count_the_newest_only():
@@ -292,7 +415,10 @@ def test_ties_count_against_a_model_that_knows_nothing():
 
 
 def test_the_transformer_learns_the_circle_the_same_for_the_same_seed():
-    models = [TransformerNextItem(16, 1, 6, 0.0, epochs=60, lr=1e-2, seed=3, device="cpu").fit(EVENTS) for _ in "ab"]
+    models = [
+        TransformerNextItem(16, 1, 6, 0.0, epochs=60, lr=1e-2, seed=3, device="cpu").fit(EVENTS)
+        for _ in "ab"
+    ]
     histories = [["x"], ["b", "c"], ["h", "i", "j"]]
     assert models[0].predict(histories, k=1)[:, 0].tolist() == ["a", "d", "k"]
     assert (models[0]._scores([[2], [3, 4]]) == models[1]._scores([[2], [3, 4]])).all()
@@ -301,5 +427,9 @@ def test_the_transformer_learns_the_circle_the_same_for_the_same_seed():
 
 def test_the_transformer_keeps_the_epoch_that_validates_best():
     losses = iter([3.0, 1.0, 2.0, 2.5, 9.0])
-    model = TransformerNextItem(16, 1, 6, 0.0, epochs=5, device="cpu").fit(EVENTS, validate=lambda _: next(losses))
-    assert [entry["validation"] for entry in model.history_] == [3.0, 1.0, 2.0, 2.5], "it waits two epochs, then stops"
+    model = TransformerNextItem(16, 1, 6, 0.0, epochs=5, device="cpu").fit(
+        EVENTS, validate=lambda _: next(losses)
+    )
+    assert [entry["validation"] for entry in model.history_] == [3.0, 1.0, 2.0, 2.5], (
+        "it waits two epochs, then stops"
+    )

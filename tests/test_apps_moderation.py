@@ -19,7 +19,7 @@ from socialai.apps.moderation import (
     WHOLE,
     KeywordList,
     Prototypes,
-    ThreeWay,
+    ThreeWayDecision,
     evade,
     posts,
     precision_at_recall,
@@ -73,7 +73,12 @@ def brute_force(scores, y, miss, wrong_reject, review, capacity):
         reviewed = ~shown & ~rejected
         if capacity is not None and reviewed.sum() > int(capacity * len(y)):
             continue
-        best = min(best, np.mean(miss * (shown & (y == 1)) + wrong_reject * (rejected & (y == 0)) + review * reviewed))
+        best = min(
+            best,
+            np.mean(
+                miss * (shown & (y == 1)) + wrong_reject * (rejected & (y == 0)) + review * reviewed
+            ),
+        )
     return best
 
 
@@ -85,7 +90,7 @@ def brute_force(scores, y, miss, wrong_reject, review, capacity):
 )
 def test_the_thresholds_are_the_cheapest_there_are(cases, costs, capacity):
     scores, y = (np.array(side) for side in zip(*cases, strict=True))
-    fitted = ThreeWay(*costs, capacity=capacity).fit(scores, y)
+    fitted = ThreeWayDecision(*costs, capacity=capacity).fit(scores, y)
     assert fitted.low_ <= fitted.high_
     assert fitted.cost_ == pytest.approx(brute_force(scores, y, *costs, capacity))
     assert fitted.costs(scores, y).mean() == pytest.approx(fitted.cost_)
@@ -96,12 +101,16 @@ def test_the_thresholds_are_the_cheapest_there_are(cases, costs, capacity):
 def test_with_calibrated_scores_the_thresholds_are_those_of_chow():
     rng = np.random.default_rng(0)
     p = rng.random(200_000)
-    fitted = ThreeWay(miss=10, wrong_reject=4, review=1).fit(p, rng.random(len(p)) < p)
-    assert fitted.low_ == pytest.approx(1 / 10, abs=0.02) and fitted.high_ == pytest.approx(1 - 1 / 4, abs=0.02)
+    fitted = ThreeWayDecision(miss=10, wrong_reject=4, review=1).fit(p, rng.random(len(p)) < p)
+    assert fitted.low_ == pytest.approx(1 / 10, abs=0.02) and fitted.high_ == pytest.approx(
+        1 - 1 / 4, abs=0.02
+    )
 
 
 def test_nobody_reviews_when_a_review_costs_more_than_any_mistake():
-    fitted = ThreeWay(miss=1, wrong_reject=1, review=2).fit([0.1, 0.4, 0.6, 0.9], [0, 1, 0, 1])
+    fitted = ThreeWayDecision(miss=1, wrong_reject=1, review=2).fit(
+        [0.1, 0.4, 0.6, 0.9], [0, 1, 0, 1]
+    )
     assert fitted.low_ == fitted.high_ and set(fitted.predict([0.1, 0.9])) == {"show", "reject"}
 
 
@@ -119,11 +128,11 @@ def test_nobody_reviews_when_a_review_costs_more_than_any_mistake():
 )
 def test_wrong_costs_and_cases_are_told(options, scores, y, says):
     with pytest.raises(UserError, match=says):
-        ThreeWay(**options).fit(scores, y)
+        ThreeWayDecision(**options).fit(scores, y)
 
 
 SCORES, LABELS = [0.1, 0.4, 0.6, 0.9], [0, 1, 0, 1]
-WAY, FEW = ThreeWay().fit(SCORES, LABELS), Prototypes().fit(np.eye(4), LABELS)
+WAY, FEW = ThreeWayDecision().fit(SCORES, LABELS), Prototypes().fit(np.eye(4), LABELS)
 
 
 @pytest.mark.parametrize(
@@ -134,13 +143,22 @@ WAY, FEW = ThreeWay().fit(SCORES, LABELS), Prototypes().fit(np.eye(4), LABELS)
         (lambda: WAY.costs([0.1, 0.2], [1]), "2 rows but 1 labels"),
         (lambda: WAY.costs([0.1], [2]), "labels must be 0 or 1"),
         (lambda: precision_at_recall(LABELS, [0.1, 0.2, 0.3, np.nan]), "place 3 holds nan"),
-        (lambda: precision_at_recall(LABELS, SCORES, recall=0), "recall must be above 0 and at most 1"),
-        (lambda: precision_at_recall(LABELS, SCORES, resamples=0), "resamples must be whole and at least 1"),
+        (
+            lambda: precision_at_recall(LABELS, SCORES, recall=0),
+            "recall must be above 0 and at most 1",
+        ),
+        (
+            lambda: precision_at_recall(LABELS, SCORES, resamples=0),
+            "resamples must be whole and at least 1",
+        ),
         (lambda: KeywordList().fit(["a", None], [0, 1]), "text 1 is None: a string is needed"),
         (lambda: KeywordList().fit(["a", "b"], [0, None]), "labels: 1 are missing"),
         (lambda: KeywordList(listed="spam").fit(["a"], [0]), "a list of listed words is needed"),
         (lambda: KeywordList(listed=["a"]).fit(["a"], [0]).predict([np.nan]), "text 0 is nan"),
-        (lambda: KeywordList(listed=["a"]).fit(["a"], [0]).predict("spam"), "a list of texts is needed"),
+        (
+            lambda: KeywordList(listed=["a"]).fit(["a"], [0]).predict("spam"),
+            "a list of texts is needed",
+        ),
         (lambda: Prototypes().fit([[np.nan], [1]], [0, 1]), "X: Input contains NaN"),
         (lambda: Prototypes().fit([[0.0], [1]], [0, 0]), "one class only"),
         (lambda: Prototypes().fit([[0.0], [1]], [0]), "inconsistent numbers of samples"),
@@ -165,7 +183,9 @@ def test_what_users_get_wrong_is_told_in_one_line(call, says):
 
 def test_precision_at_recall_by_hand():
     y, scores = np.array([1, 1, 0, 1, 0, 0, 1, 0]), np.arange(8, 0, -1)
-    found = precision_at_recall(y, scores, recall=0.75)  # three of four positives: the first four cases
+    found = precision_at_recall(
+        y, scores, recall=0.75
+    )  # three of four positives: the first four cases
     assert (found["precision"], found["threshold"], found["flagged"]) == (0.75, 5, 0.5)
     assert found["interval_95"][0] <= 0.75 <= found["interval_95"][1]
     assert precision_at_recall(y, scores, recall=1.0)["precision"] == pytest.approx(4 / 7)
@@ -224,15 +244,21 @@ def two_clouds(n=400, seed=0):
 @pytest.mark.parametrize("strategy", ["uncertainty", "likely", "random"])
 def test_the_queue_labels_what_it_says(strategy):
     X, y = two_clouds()
-    table = review_queue(LogisticRegression(), X, y, *two_clouds(200, 1), strategy, start=20, batch=10, rounds=4)
-    assert table["labels"].tolist() == [20, 30, 40, 50, 60] and table["found"].is_monotonic_increasing
+    table = review_queue(
+        LogisticRegression(), X, y, *two_clouds(200, 1), strategy, start=20, batch=10, rounds=4
+    )
+    assert (
+        table["labels"].tolist() == [20, 30, 40, 50, 60] and table["found"].is_monotonic_increasing
+    )
     assert table["macro_f1"].between(0.5, 1).all()
 
 
 def test_a_queue_sorted_by_risk_finds_more_violations_than_chance():
     X, y = two_clouds()
     found = {
-        strategy: review_queue(LogisticRegression(), X, y, X, y, strategy, 20, 10, 5)["found"].iloc[-1]
+        strategy: review_queue(LogisticRegression(), X, y, X, y, strategy, 20, 10, 5)["found"].iloc[
+            -1
+        ]
         for strategy in ("likely", "random")
     }
     assert found["likely"] >= found["random"] + 15
@@ -244,9 +270,15 @@ def test_a_queue_that_runs_dry_or_is_misnamed_is_told():
         review_queue(LogisticRegression(), X, y, X, y, start=50, batch=20, rounds=10)
     with pytest.raises(UserError, match="uncertainty, likely, random"):
         review_queue(LogisticRegression(), X, y, X, y, "best", start=10, batch=5, rounds=2)
-    for wrong, says in (({"start": 0}, "start must be"), ({"batch": -1}, "batch must be"), ({"rounds": -1}, "rounds")):
+    for wrong, says in (
+        ({"start": 0}, "start must be"),
+        ({"batch": -1}, "batch must be"),
+        ({"rounds": -1}, "rounds"),
+    ):
         with pytest.raises(UserError, match=says):
-            review_queue(LogisticRegression(), X, y, X, y, **{"start": 10, "batch": 5, "rounds": 2} | wrong)
+            review_queue(
+                LogisticRegression(), X, y, X, y, **{"start": 10, "batch": 5, "rounds": 2} | wrong
+            )
     with pytest.raises(UserError, match="X: Input contains NaN"):
         review_queue(LogisticRegression(), X * np.nan, y, X, y, start=10, batch=5, rounds=2)
     with pytest.raises(UserError, match="100 rows but 99 labels"):
@@ -306,7 +338,9 @@ def test_an_unknown_evasion_names_the_known():
 
 
 def test_the_table_of_parts_can_be_read_backwards():
-    assert len(set(PARTS.values())) == len(PARTS) and all(len(parts) == 2 for parts in PARTS.values())
+    assert len(set(PARTS.values())) == len(PARTS) and all(
+        len(parts) == 2 for parts in PARTS.values()
+    )
     assert all(PARTS[character] == parts for parts, character in WHOLE.items())
     assert undisguise("男女也爱土地") == "男女也爱土地"
 

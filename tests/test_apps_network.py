@@ -12,17 +12,19 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.metrics import normalized_mutual_info_score as nmi
 
-from socialai.apps import network as N
-from socialai.benchmark_graphs import lfr_graph, mixing, planted_edges
-from socialai.cascades import Cascades, greedy
+from socialai.apps import network
+from socialai.apps.network.benchmark_graphs import lfr_graph, mixing, planted_edges
+from socialai.apps.network.cascades import Cascades, greedy
 from socialai.errors import UserError
-from socialai.gcn import GCN, GraphConvolution, normalised_adjacency
+from socialai.models.gcn import GCN, GraphConvolution, normalised_adjacency
 
 
 def weighted(graph, seed=0):
     rng = random.Random(seed)
     for _, _, data in graph.edges(data=True):
-        data["weight"] = rng.choice([1, 2, 4])  # few and exact in binary: equally long paths are common
+        data["weight"] = rng.choice(
+            [1, 2, 4]
+        )  # few and exact in binary: equally long paths are common
         data["length"] = 1 / data["weight"]
     return graph
 
@@ -57,14 +59,16 @@ def bridge():
 
 
 def test_the_docstring_runs():
-    assert doctest.testmod(N).failed == 0 < doctest.testmod(N).attempted
+    assert doctest.testmod(network).failed == 0 < doctest.testmod(network).attempted
 
 
 @pytest.mark.parametrize("damping", [0.5, 0.85, 0.99])
 def test_pagerank_is_networkx(graph, damping):
     expected = nx.pagerank(graph, alpha=damping, tol=1e-12, max_iter=10_000)
-    ours = N.pagerank(N.adjacency(graph), damping, tol=1e-12, max_iter=10_000)
-    assert ours == pytest.approx(np.array(list(expected.values())), abs=1e-9) and ours.sum() == pytest.approx(1)
+    ours = network.pagerank(network.adjacency(graph), damping, tol=1e-12, max_iter=10_000)
+    assert ours == pytest.approx(
+        np.array(list(expected.values())), abs=1e-9
+    ) and ours.sum() == pytest.approx(1)
 
 
 def test_the_directed_graph_has_dangling_nodes():
@@ -73,19 +77,23 @@ def test_the_directed_graph_has_dangling_nodes():
 
 def test_pagerank_says_when_it_has_not_settled():
     with pytest.raises(UserError, match="did not settle in 2 iterations"):
-        N.pagerank(N.adjacency(GRAPHS["karate"]), max_iter=2)
+        network.pagerank(network.adjacency(GRAPHS["karate"]), max_iter=2)
 
 
 @pytest.mark.parametrize("distance", [None, "length"])
 def test_betweenness_is_networkx(graph, distance):
     expected = nx.betweenness_centrality(graph, weight=distance)
-    assert N.betweenness(graph, distance) == pytest.approx(expected, abs=1e-12)
+    assert network.betweenness(graph, distance) == pytest.approx(expected, abs=1e-12)
 
 
 def test_betweenness_of_mixed_nodes_and_of_a_bad_length():
-    assert N.betweenness(nx.Graph([(1, "a"), ("a", (2,))])) == {1: 0, "a": 1, (2,): 0}  # nodes need no order
+    assert network.betweenness(nx.Graph([(1, "a"), ("a", (2,))])) == {
+        1: 0,
+        "a": 1,
+        (2,): 0,
+    }  # nodes need no order
     with pytest.raises(UserError, match="positive length"):
-        N.betweenness(nx.Graph([(0, 1, {"length": 0})]), "length")
+        network.betweenness(nx.Graph([(0, 1, {"length": 0})]), "length")
 
 
 @pytest.mark.parametrize("resolution", [0.5, 1, 2])
@@ -93,33 +101,44 @@ def test_modularity_is_networkx(graph, resolution):
     labels = {v: i % 3 for i, v in enumerate(graph)}
     groups = [{v for v in graph if labels[v] == c} for c in range(3)]
     expected = nx.community.modularity(graph, groups, weight="weight", resolution=resolution)
-    assert N.modularity(graph, labels, resolution) == pytest.approx(expected, abs=1e-12)
+    assert network.modularity(graph, labels, resolution) == pytest.approx(expected, abs=1e-12)
 
 
 def test_modularity_counts_loops_as_networkx_does():
     expected = nx.community.modularity(looped(), [{0, 1}, {2, 3}])
-    assert N.modularity(looped(), {0: "a", 1: "a", 2: "b", 3: "b"}) == pytest.approx(expected, abs=1e-12)
+    assert network.modularity(looped(), {0: "a", 1: "a", 2: "b", 3: "b"}) == pytest.approx(
+        expected, abs=1e-12
+    )
 
 
-@given(st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)).filter(lambda e: e[0] != e[1]), min_size=1), st.data())
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 8), st.integers(0, 8)).filter(lambda e: e[0] != e[1]), min_size=1
+    ),
+    st.data(),
+)
 @settings(deadline=None)
 def test_laws_of_modularity(edges, data):
     graph = nx.Graph(edges)
     labels = {v: data.draw(st.integers(0, 3)) for v in graph}
-    assert -0.5 <= N.modularity(graph, labels) < 1
-    assert N.modularity(graph, dict.fromkeys(graph, 0)) == pytest.approx(0, abs=1e-12)  # one community explains nothing
+    assert -0.5 <= network.modularity(graph, labels) < 1
+    assert network.modularity(graph, dict.fromkeys(graph, 0)) == pytest.approx(
+        0, abs=1e-12
+    )  # one community explains nothing
 
 
 def test_modularity_needs_every_node():
     with pytest.raises(UserError, match="33 nodes have no community, the first is 1"):
-        N.modularity(GRAPHS["karate"], {0: 0})
+        network.modularity(GRAPHS["karate"], {0: 0})
 
 
 def test_a_graph_of_a_frame_adds_up_rows_and_drops_loops():
-    frame = pd.DataFrame({"who": ["a", "b", "a", "c"], "whom": ["b", "a", "c", "c"], "times": [1, 2, 3, 9]})
-    graph = N.make_graph(frame, "who", "whom", "times")
+    frame = pd.DataFrame(
+        {"who": ["a", "b", "a", "c"], "whom": ["b", "a", "c", "c"], "times": [1, 2, 3, 9]}
+    )
+    graph = network.make_graph(frame, "who", "whom", "times")
     assert list(graph.edges(data="weight")) == [("a", "b", 3), ("a", "c", 3)]
-    directed = N.make_graph(frame, "who", "whom", directed=True)
+    directed = network.make_graph(frame, "who", "whom", directed=True)
     assert list(directed.edges(data="weight")) == [("a", "b", 1), ("a", "c", 1), ("b", "a", 1)]
 
 
@@ -129,7 +148,11 @@ FRAME = pd.DataFrame({"source": ["a", "b"], "target": ["b", "c"], "weight": [1.0
 @pytest.mark.parametrize(
     ("edges", "options", "message"),
     [
-        (FRAME.rename(columns={"target": "targets"}), {}, "no column 'target'; did you mean 'targets'"),
+        (
+            FRAME.rename(columns={"target": "targets"}),
+            {},
+            "no column 'target'; did you mean 'targets'",
+        ),
         (FRAME.iloc[:0], {}, "no rows"),
         (FRAME.assign(weight=[1, -2]), {"weight": "weight"}, "finite and not negative"),
         (FRAME.assign(target=["b", None]), {}, "misses 1 values"),
@@ -147,49 +170,66 @@ FRAME = pd.DataFrame({"source": ["a", "b"], "target": ["b", "c"], "weight": [1.0
 )
 def test_bad_networks_are_one_clear_line(edges, options, message):
     with pytest.raises(UserError, match=message) as raised:
-        N.make_graph(edges, **options)
+        network.make_graph(edges, **options)
     assert "\n" not in str(raised.value)
 
 
 def test_the_largest_component_keeps_the_order():
     graph = nx.Graph([("x", "y"), ("c", "b"), ("b", "a")])
-    assert list(N.largest_component(graph)) == ["c", "b", "a"] and N.largest_component(graph).number_of_edges() == 2
+    assert (
+        list(network.largest_component(graph)) == ["c", "b", "a"]
+        and network.largest_component(graph).number_of_edges() == 2
+    )
 
 
 def test_key_nodes_are_those_of_the_parts():
-    for name in ("Les Miserables", "directed with dangling nodes", "two parts and an isolated node"):
-        graph, scores = GRAPHS[name], N.KeyNodes().fit(GRAPHS[name]).scores_
+    for name in (
+        "Les Miserables",
+        "directed with dangling nodes",
+        "two parts and an isolated node",
+    ):
+        graph, scores = GRAPHS[name], network.KeyNodes().fit(GRAPHS[name]).scores_
         degree = graph.in_degree if graph.is_directed() else graph.degree
         assert scores["degree"].to_dict() == dict(degree) and scores["strength"].to_dict() == dict(
             degree(weight="weight")
         )
-        assert scores["betweenness"].to_dict() == pytest.approx(N.betweenness(graph), abs=1e-12)
+        assert scores["betweenness"].to_dict() == pytest.approx(
+            network.betweenness(graph), abs=1e-12
+        )
         assert scores["pagerank"].sum() == pytest.approx(1)
 
 
 def test_the_ends_of_a_bridge_are_the_key_nodes(bridge):
-    model = N.KeyNodes().fit(bridge)
+    model = network.KeyNodes().fit(bridge)
     assert set(model.top(2, "betweenness")) == set(model.top(2)) == {4, 5}
     with pytest.raises(UserError, match="no score 'closeness'"):
         model.top(2, "closeness")
 
 
-@pytest.mark.parametrize("method", N.COMMUNITY_METHODS)
+@pytest.mark.parametrize("method", network.COMMUNITY_METHODS)
 def test_every_method_finds_two_cliques(bridge, method):
-    model = clone(N.Communities(method, k=2, seed=3)).fit(bridge)
-    assert model.labels_.nunique() == 2 and model.labels_[:5].nunique() == model.labels_[5:].nunique() == 1
-    assert model.modularity_ == pytest.approx(N.modularity(bridge, {v: v < 5 for v in bridge}))
+    model = clone(network.Communities(method, k=2, seed=3)).fit(bridge)
+    assert (
+        model.labels_.nunique() == 2
+        and model.labels_[:5].nunique() == model.labels_[5:].nunique() == 1
+    )
+    assert model.modularity_ == pytest.approx(
+        network.modularity(bridge, {v: v < 5 for v in bridge})
+    )
     assert (model.predict([0, 9]) == model.labels_[[0, 9]]).all()
     with pytest.raises(UserError, match="1 nodes are not in the network, the first is 10"):
         model.predict([10])
 
 
-@pytest.mark.parametrize("method", N.COMMUNITY_METHODS)
+@pytest.mark.parametrize("method", network.COMMUNITY_METHODS)
 def test_a_seed_gives_the_same_communities_and_leaves_the_random_module_alone(method):
     random.seed(5)
-    first, state = N.Communities(method, k=3, seed=1).fit(GRAPHS["karate"]).labels_, random.getstate()
+    first, state = (
+        network.Communities(method, k=3, seed=1).fit(GRAPHS["karate"]).labels_,
+        random.getstate(),
+    )
     random.seed(99)
-    again = N.Communities(method, k=3, seed=1).fit(GRAPHS["karate"]).labels_
+    again = network.Communities(method, k=3, seed=1).fit(GRAPHS["karate"]).labels_
     random.seed(5)
     assert first.equals(again) and random.getstate() == state
 
@@ -197,14 +237,30 @@ def test_a_seed_gives_the_same_communities_and_leaves_the_random_module_alone(me
 @pytest.mark.parametrize(
     ("model", "edges", "message"),
     [
-        (N.Communities("girvan"), FRAME, "no method 'girvan'; there are louvain"),
-        (N.Communities("spectral"), FRAME, "needs k"),
-        (N.Communities("spectral", k=3), nx.Graph([(0, 1), (1, 2), (3, 4)]), "the graph is in 2 parts"),
-        (N.Communities(), nx.DiGraph([(0, 1)]), "undirected"),
-        (N.InfluenceMaximizer(method="best"), FRAME, "no method 'best'"),
-        (N.InfluenceMaximizer(k=4), FRAME, "k must be from 1 to the number of nodes, 3; got 4"),
-        (N.InfluenceMaximizer(k=1, p=1.5), FRAME, "probability p must be at least 0 and at most 1"),
-        (N.InfluenceMaximizer(k=1, n_cascades=0), FRAME, "n_cascades must be whole and at least 1"),
+        (network.Communities("girvan"), FRAME, "no method 'girvan'; there are louvain"),
+        (network.Communities("spectral"), FRAME, "needs k"),
+        (
+            network.Communities("spectral", k=3),
+            nx.Graph([(0, 1), (1, 2), (3, 4)]),
+            "the graph is in 2 parts",
+        ),
+        (network.Communities(), nx.DiGraph([(0, 1)]), "undirected"),
+        (network.InfluenceMaximizer(method="best"), FRAME, "no method 'best'"),
+        (
+            network.InfluenceMaximizer(k=4),
+            FRAME,
+            "k must be from 1 to the number of nodes, 3; got 4",
+        ),
+        (
+            network.InfluenceMaximizer(k=1, p=1.5),
+            FRAME,
+            "probability p must be at least 0 and at most 1",
+        ),
+        (
+            network.InfluenceMaximizer(k=1, n_cascades=0),
+            FRAME,
+            "n_cascades must be whole and at least 1",
+        ),
     ],
 )
 def test_models_refuse_in_one_line(model, edges, message):
@@ -218,35 +274,59 @@ EMPTY, KARATE, PAIR = nx.Graph(), GRAPHS["karate"], nx.Graph([(0, 1)])
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: N.modularity(EMPTY, {}), "no nodes"),
-        (lambda: N.modularity(nx.empty_graph(2), {0: 0, 1: 0}), "no edges"),
-        (lambda: N.modularity(PAIR, {0: 0, 1: None}), "1 nodes have no community, the first is 1"),
-        (lambda: N.modularity(PAIR, {0: 0, 1: np.nan}), "1 nodes have no community"),
-        (lambda: N.modularity(PAIR, [0, 1]), "a community for each node is needed"),
-        (lambda: N.modularity(PAIR, {0: 0, 1: 0}, np.nan), "resolution must be at least 0; it is nan"),
+        (lambda: network.modularity(EMPTY, {}), "no nodes"),
+        (lambda: network.modularity(nx.empty_graph(2), {0: 0, 1: 0}), "no edges"),
+        (
+            lambda: network.modularity(PAIR, {0: 0, 1: None}),
+            "1 nodes have no community, the first is 1",
+        ),
+        (lambda: network.modularity(PAIR, {0: 0, 1: np.nan}), "1 nodes have no community"),
+        (lambda: network.modularity(PAIR, [0, 1]), "a community for each node is needed"),
+        (
+            lambda: network.modularity(PAIR, {0: 0, 1: 0}, np.nan),
+            "resolution must be at least 0; it is nan",
+        ),
         (lambda: mixing(EMPTY, {}), "no nodes"),
         (lambda: mixing(PAIR, {0: 0}), "1 nodes have no community"),
-        (lambda: N.adjacency(EMPTY), "no nodes"),
-        (lambda: N.adjacency([(0, 1)]), "a networkx graph is needed, not one list"),
-        (lambda: N.largest_component(EMPTY), "no nodes"),
-        (lambda: N.betweenness(EMPTY), "no nodes"),
-        (lambda: N.betweenness(PAIR, "length"), "must be a positive length on every edge"),
-        (lambda: N.to_igraph(EMPTY), "no nodes"),
-        (lambda: N.pagerank(np.ones((2, 3))), "2 rows and 3 columns"),
-        (lambda: N.pagerank(-np.eye(2)), "A must be at least 0; one number is -1"),
-        (lambda: N.pagerank(np.full((2, 2), np.nan)), "A: Input contains NaN"),
-        (lambda: N.pagerank(N.adjacency(KARATE), damping=1.5), "damping must be at least 0 and at most 1"),
+        (lambda: network.adjacency(EMPTY), "no nodes"),
+        (lambda: network.adjacency([(0, 1)]), "a networkx graph is needed, not one list"),
+        (lambda: network.largest_component(EMPTY), "no nodes"),
+        (lambda: network.betweenness(EMPTY), "no nodes"),
+        (lambda: network.betweenness(PAIR, "length"), "must be a positive length on every edge"),
+        (lambda: network.to_igraph(EMPTY), "no nodes"),
+        (lambda: network.pagerank(np.ones((2, 3))), "2 rows and 3 columns"),
+        (lambda: network.pagerank(-np.eye(2)), "A must be at least 0; one number is -1"),
+        (lambda: network.pagerank(np.full((2, 2), np.nan)), "A: Input contains NaN"),
+        (
+            lambda: network.pagerank(network.adjacency(KARATE), damping=1.5),
+            "damping must be at least 0 and at most 1",
+        ),
         (lambda: normalised_adjacency(-np.eye(2)), "A must be at least 0; one number is -1"),
-        (lambda: N.KeyNodes().fit(KARATE).top(0), "k must be whole and at least 1"),
-        (lambda: N.find_communities(igraph.Graph(3)), "an igraph graph with edges is needed"),
-        (lambda: N.find_communities(N.to_igraph(KARATE), "girvan"), "no method 'girvan'"),
-        (lambda: N.find_communities(N.to_igraph(KARATE), "spectral"), "spectral clustering needs k, from 2 to 33"),
-        (lambda: N.Communities().fit(KARATE).predict("ab"), "a list of nodes is needed, not one str"),
-        (lambda: N.Communities().fit(KARATE).predict([]), "there are no nodes"),
-        (lambda: N.InfluenceMaximizer(k=1.5).fit(KARATE), "k must be from 1 to the number of nodes"),
+        (lambda: network.KeyNodes().fit(KARATE).top(0), "k must be whole and at least 1"),
+        (lambda: network.find_communities(igraph.Graph(3)), "an igraph graph with edges is needed"),
+        (
+            lambda: network.find_communities(network.to_igraph(KARATE), "girvan"),
+            "no method 'girvan'",
+        ),
+        (
+            lambda: network.find_communities(network.to_igraph(KARATE), "spectral"),
+            "spectral clustering needs k, from 2 to 33",
+        ),
+        (
+            lambda: network.Communities().fit(KARATE).predict("ab"),
+            "a list of nodes is needed, not one str",
+        ),
+        (lambda: network.Communities().fit(KARATE).predict([]), "there are no nodes"),
+        (
+            lambda: network.InfluenceMaximizer(k=1.5).fit(KARATE),
+            "k must be from 1 to the number of nodes",
+        ),
         (lambda: Cascades(EMPTY), "no nodes"),
         (lambda: Cascades(PAIR).spread([]), "there are no nodes"),
-        (lambda: greedy(Cascades(PAIR), 3), "k must be whole and at least 1 and at most 2; it is 3"),
+        (
+            lambda: greedy(Cascades(PAIR), 3),
+            "k must be whole and at least 1 and at most 2; it is 3",
+        ),
         (lambda: planted_edges(0, 1, 1, 0.1), "n must be whole and at least 1"),
         (lambda: planted_edges(10, 5, 2, np.nan), "mu must be at least 0 and at most 1; it is nan"),
         (lambda: lfr_graph(-1), "no LFR graph with n=-1"),
@@ -262,9 +342,9 @@ def test_what_users_get_wrong_is_told_in_one_line(call, message):
 @pytest.mark.parametrize("method", ["louvain", "leiden", "label_propagation"])
 def test_a_network_in_parts_is_no_mistake(method):
     parts = nx.Graph([(0, 1), (2, 3)])
-    assert N.Communities(method).fit(parts).labels_.tolist() == [0, 0, 1, 1]
-    assert N.KeyNodes().fit(parts).scores_["pagerank"].tolist() == pytest.approx([0.25] * 4)
-    assert len(N.InfluenceMaximizer(2, p=1.0, n_cascades=2).fit(parts).seeds_) == 2
+    assert network.Communities(method).fit(parts).labels_.tolist() == [0, 0, 1, 1]
+    assert network.KeyNodes().fit(parts).scores_["pagerank"].tolist() == pytest.approx([0.25] * 4)
+    assert len(network.InfluenceMaximizer(2, p=1.0, n_cascades=2).fit(parts).seeds_) == 2
 
 
 @pytest.mark.parametrize("p", [0.2, 0.7])
@@ -281,7 +361,9 @@ def test_weights_are_repeated_chances_and_direction_is_kept():
     n, graph = 40_000, nx.DiGraph([(0, 1, {"weight": 3})])
     spread = Cascades(graph, 0.3, n, seed=0, weighted=True).spread([0])
     assert abs(spread.mean() - (2 - 0.7**3)) < 4 * spread.std() / n**0.5
-    assert (Cascades(graph, 1.0, 5).spread([1]) == 1).all() and (Cascades(graph, 1.0, 5).spread([0]) == 2).all()
+    assert (Cascades(graph, 1.0, 5).spread([1]) == 1).all() and (
+        Cascades(graph, 1.0, 5).spread([0]) == 2
+    ).all()
     assert (Cascades(graph, 0.0, 5).spread([0, 1]) == 2).all()
     with pytest.raises(UserError, match="not in the network, the first is 7"):
         Cascades(graph).spread([7])
@@ -293,7 +375,10 @@ def test_spread_is_what_networkx_reaches_on_the_live_edges():
     live = nx.DiGraph()
     live.add_nodes_from(range(20 * cascades.n))
     for tail in range(20 * cascades.n):
-        live.add_edges_from((tail, head) for head in cascades._heads[cascades._start[tail] : cascades._start[tail + 1]])
+        live.add_edges_from(
+            (tail, head)
+            for head in cascades._heads[cascades._start[tail] : cascades._start[tail + 1]]
+        )
     for c, spread in enumerate(cascades.spread([0, 5])):
         cells = [c * cascades.n + v for v in (0, 5)]
         assert spread == len(set(cells).union(*(nx.descendants(live, cell) for cell in cells)))
@@ -302,26 +387,31 @@ def test_spread_is_what_networkx_reaches_on_the_live_edges():
 @pytest.mark.parametrize("p", [0.05, 0.2])
 def test_lazy_greedy_chooses_what_greedy_chooses_with_less_work(p):
     lazy, plain = (
-        N.InfluenceMaximizer(5, method, p, 200).fit(GRAPHS["Les Miserables"]) for method in ("celf", "greedy")
+        network.InfluenceMaximizer(5, method, p, 200).fit(GRAPHS["Les Miserables"])
+        for method in ("celf", "greedy")
     )
     assert lazy.seeds_ == plain.seeds_ and lazy.spread_ == plain.spread_
     assert plain.evaluations_ == 77 + 76 + 75 + 74 + 73 > 1.5 * lazy.evaluations_
 
 
 def test_greedy_seeds_both_cliques_where_degree_takes_two_neighbours(bridge):
-    chosen = {m: N.InfluenceMaximizer(2, m, 0.4, 500).fit(bridge) for m in N.SEED_METHODS}
-    assert {v < 5 for v in chosen["celf"].seeds_} == {True, False} and set(chosen["degree"].seeds_) == {4, 5}
+    chosen = {
+        m: network.InfluenceMaximizer(2, m, 0.4, 500).fit(bridge) for m in network.SEED_METHODS
+    }
+    assert {v < 5 for v in chosen["celf"].seeds_} == {True, False} and set(
+        chosen["degree"].seeds_
+    ) == {4, 5}
     assert all(chosen["celf"].spread_ >= model.spread_ for model in chosen.values())
     assert len(set(chosen["random"].seeds_)) == 2
 
 
 def test_pagerank_seeds_follow_the_direction_of_influence():
     star = nx.DiGraph([("source", v) for v in range(4)])
-    assert N.InfluenceMaximizer(1, "pagerank").fit(star).seeds_ == ["source"]
+    assert network.InfluenceMaximizer(1, "pagerank").fit(star).seeds_ == ["source"]
 
 
 def test_graph_convolutions_equal_the_dense_formula():
-    A = N.adjacency(GRAPHS["karate"]).astype(bool).astype(float)
+    A = network.adjacency(GRAPHS["karate"]).astype(bool).astype(float)
     dense = torch.tensor(A.toarray() + np.eye(34)).float()
     scale = torch.diag(dense.sum(1).pow(-0.5))
     A_hat, sparse_A_hat = scale @ dense @ scale, normalised_adjacency(A)
@@ -330,19 +420,28 @@ def test_graph_convolutions_equal_the_dense_formula():
     X, layer, model = torch.randn(34, 7), GraphConvolution(7, 3), GCN(34, 5, 2).eval()
     torch.testing.assert_close(layer(sparse_A_hat, X), A_hat @ X @ layer.weight + layer.bias)
     by_hand = (
-        A_hat @ torch.relu(A_hat @ model.first.weight + model.first.bias) @ model.second.weight + model.second.bias
+        A_hat @ torch.relu(A_hat @ model.first.weight + model.first.bias) @ model.second.weight
+        + model.second.bias
     )
     torch.testing.assert_close(model(sparse_A_hat), by_hand)
-    torch.testing.assert_close(model(sparse_A_hat, torch.eye(34)), by_hand)  # None stands for the identity
+    torch.testing.assert_close(
+        model(sparse_A_hat, torch.eye(34)), by_hand
+    )  # None stands for the identity
     ours = torch.autograd.grad(model(sparse_A_hat).square().sum(), list(model.parameters()))
-    torch.testing.assert_close(ours, torch.autograd.grad(by_hand.square().sum(), list(model.parameters())))
+    torch.testing.assert_close(
+        ours, torch.autograd.grad(by_hand.square().sum(), list(model.parameters()))
+    )
 
 
 def test_a_graph_convolution_learns_two_cliques_from_two_labels(bridge):
-    model = N.GCNClassifier(epochs=60, device="cpu").fit(bridge, {0: "left", 9: "right"})
-    assert (model.predict() == ["left"] * 5 + ["right"] * 5).all() and model.losses_[-1] < model.losses_[0] / 2
-    assert model.predict_proba([9, 0]).argmax(1).tolist() == [1, 0] and model.predict([9]).tolist() == ["right"]
-    again = N.GCNClassifier(epochs=60, device="cpu").fit(bridge, {0: "left", 9: "right"})
+    model = network.GCNClassifier(epochs=60, device="cpu").fit(bridge, {0: "left", 9: "right"})
+    assert (model.predict() == ["left"] * 5 + ["right"] * 5).all() and model.losses_[
+        -1
+    ] < model.losses_[0] / 2
+    assert model.predict_proba([9, 0]).argmax(1).tolist() == [1, 0] and model.predict(
+        [9]
+    ).tolist() == ["right"]
+    again = network.GCNClassifier(epochs=60, device="cpu").fit(bridge, {0: "left", 9: "right"})
     assert (again.predict_proba() == model.predict_proba()).all()
     for nodes, message in (([10], "1 nodes are not in the network"),):
         with pytest.raises(UserError, match=message):
@@ -362,19 +461,21 @@ def test_a_graph_convolution_learns_two_cliques_from_two_labels(bridge):
 )
 def test_a_graph_convolution_refuses_in_one_line(edges, y, message):
     with pytest.raises(UserError, match=message):
-        N.GCNClassifier().fit(edges, y)
+        network.GCNClassifier().fit(edges, y)
 
 
 def test_synthetic_graphs_have_the_communities_that_they_claim():
     graph, truth = lfr_graph(250, 0.1, seed=0)
     assert list(graph) == list(truth) == list(range(250)) and not list(nx.selfloop_edges(graph))
-    assert nmi(list(truth.values()), N.Communities().fit(graph).labels_) > 0.9
+    assert nmi(list(truth.values()), network.Communities().fit(graph).labels_) > 0.9
     assert 0.1 < mixing(graph, truth) < 0.25  # more than the mu asked for: how networkx builds it
     edges, community = planted_edges(1000, 8000, 50, 0.2, seed=1)
     assert len(edges) == 8000 and (edges[:, 0] < edges[:, 1]).all()
-    assert len(np.unique(edges, axis=0)) == len(edges) and np.bincount(community).tolist() == [50] * 20
+    assert (
+        len(np.unique(edges, axis=0)) == len(edges) and np.bincount(community).tolist() == [50] * 20
+    )
     assert abs((community[edges[:, 0]] != community[edges[:, 1]]).mean() - 0.2) < 0.04
-    assert nmi(community, N.find_communities(igraph.Graph(1000, edges), "leiden")) > 0.9
+    assert nmi(community, network.find_communities(igraph.Graph(1000, edges), "leiden")) > 0.9
     with pytest.raises(UserError, match="too many for 20 nodes"):
         planted_edges(20, 300, 10, 0.1)
     with pytest.raises(UserError, match="no LFR graph with n=50"):
@@ -382,4 +483,6 @@ def test_synthetic_graphs_have_the_communities_that_they_claim():
 
 
 def test_mixing_is_the_share_of_edges_that_leave(bridge):
-    assert mixing(bridge, {v: v < 5 for v in bridge}) == pytest.approx(2 / 5 / 10)  # two nodes, one of five edges each
+    assert mixing(bridge, {v: v < 5 for v in bridge}) == pytest.approx(
+        2 / 5 / 10
+    )  # two nodes, one of five edges each

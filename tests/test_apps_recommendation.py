@@ -14,8 +14,8 @@ from sklearn.base import clone
 from sklearn.linear_model import Ridge
 from sklearn.metrics import ndcg_score
 
-from socialai.apps import recommendation as R
-from socialai.apps import recommendation_neural as N
+from socialai.apps import recommendation
+from socialai.apps.recommendation import neural
 from socialai.errors import UserError
 
 
@@ -24,27 +24,33 @@ def two_tastes(n_users=40, n_items=30, seed=0):
     rng = np.random.default_rng(seed)
     rows = [(u, i) for u in range(n_users) for i in range(u % 2, n_items, 2) if rng.random() < 0.5]
     frame = pd.DataFrame(rows, columns=["user_id", "item_id"])
-    frame["time"] = pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 1000, len(frame)), "h")
+    frame["time"] = pd.Timestamp("2020-01-01") + pd.to_timedelta(
+        rng.integers(0, 1000, len(frame)), "h"
+    )
     return frame.assign(rating=rng.integers(3, 6, len(frame)))
 
 
 RATINGS = two_tastes()
-TITLES = pd.DataFrame(np.random.default_rng(1).normal(size=(32, 4)) + 4 * (np.arange(32) % 2)[:, None])
+TITLES = pd.DataFrame(
+    np.random.default_rng(1).normal(size=(32, 4)) + 4 * (np.arange(32) % 2)[:, None]
+)
 MODELS = [
-    R.Popularity(),
-    R.SAR(),
-    R.SVD(n_factors=8),
-    R.ALS(n_factors=4),
-    R.BPR(n_factors=8, epochs=60, batch_size=16),
-    R.Implicit("als", n_factors=4),
-    R.Implicit("bpr", n_factors=8, epochs=200, options=(("learning_rate", 0.1),)),
-    N.LightGCN(dim=8, epochs=60),
-    N.TwoTower(dim=8, epochs=100, batch_size=64),
+    recommendation.Popularity(),
+    recommendation.SAR(),
+    recommendation.SVD(n_factors=8),
+    recommendation.ALS(n_factors=4),
+    recommendation.BPR(n_factors=8, epochs=60, batch_size=16),
+    recommendation.Implicit("als", n_factors=4),
+    recommendation.Implicit("bpr", n_factors=8, epochs=200, options=(("learning_rate", 0.1),)),
+    neural.LightGCN(dim=8, epochs=60),
+    neural.TwoTower(dim=8, epochs=100, batch_size=64),
 ]
 names = [f"{type(m).__name__}{getattr(m, 'method', '')}" for m in MODELS]
 
 
-@pytest.mark.parametrize("module", [R, N], ids=["recommendation", "recommendation_neural"])
+@pytest.mark.parametrize(
+    "module", [recommendation, neural], ids=["recommendation", "recommendation_neural"]
+)
 def test_the_docstring_runs(module):
     outcome = doctest.testmod(module)
     assert outcome.attempted >= 3 and outcome.failed == 0
@@ -59,7 +65,7 @@ def test_ndcg_equals_scikit_learn(n_items, k, seed):
     relevant[:, 0] = True
     scores = rng.permuted(np.tile(np.arange(n_items), (5, 1)), axis=1)
     hits = np.take_along_axis(relevant, np.argsort(-scores, 1)[:, :k], 1).astype(float)
-    ours = R.ndcg(hits, relevant.sum(1))
+    ours = recommendation.ndcg(hits, relevant.sum(1))
     assert ours.mean() == pytest.approx(ndcg_score(relevant, scores, k=k), abs=1e-12)
     assert ((ours >= 0) & (ours <= 1)).all()
 
@@ -67,24 +73,31 @@ def test_ndcg_equals_scikit_learn(n_items, k, seed):
 def test_lists_are_judged_by_rank_and_a_user_without_a_list_scores_zero():
     test = pd.DataFrame({"user_id": ["a", "a", "b"], "item_id": [1, 2, 3]})
     lists = pd.DataFrame({"user_id": ["a", "a", "a"], "item_id": [9, 1, 2], "rank": [1, 2, 3]})
-    scores = R.evaluate_lists(lists, test, k=2)
+    scores = recommendation.evaluate_lists(lists, test, k=2)
     ideal = 1 + 1 / np.log2(3)
     assert scores.loc["a"].tolist() == pytest.approx([1 / np.log2(3) / ideal, 0.5, 0.5, 2])
     assert scores.loc["b"].tolist() == [0, 0, 0, 1]
 
 
-@pytest.mark.parametrize("split", [R.split_per_user, R.split_by_time, lambda r: R.split_by_time(r, per_user=True)])
+@pytest.mark.parametrize(
+    "split",
+    [
+        recommendation.split_per_user,
+        recommendation.split_by_time,
+        lambda r: recommendation.split_by_time(r, per_user=True),
+    ],
+)
 def test_a_split_loses_nothing_and_shares_nothing(split):
     train, test = split(RATINGS)
-    assert sorted([*train.index, *test.index]) == list(RATINGS.index) and len(train) / len(RATINGS) == pytest.approx(
-        0.75, abs=0.03
-    )
+    assert sorted([*train.index, *test.index]) == list(RATINGS.index) and len(train) / len(
+        RATINGS
+    ) == pytest.approx(0.75, abs=0.03)
 
 
 def test_the_future_is_not_in_training():
-    train, test = R.split_by_time(RATINGS)
+    train, test = recommendation.split_by_time(RATINGS)
     assert train["time"].max() <= test["time"].min()
-    train, test = R.split_by_time(RATINGS, per_user=True)
+    train, test = recommendation.split_by_time(RATINGS, per_user=True)
     last, first = train.groupby("user_id")["time"].max(), test.groupby("user_id")["time"].min()
     assert (last <= first).all()
 
@@ -92,12 +105,14 @@ def test_the_future_is_not_in_training():
 def test_coverage_popularity_and_novelty_of_a_list_known_by_heart():
     train = pd.DataFrame({"user_id": [1, 2, 3, 4, 1], "item_id": ["a", "a", "a", "a", "b"]})
     lists = pd.DataFrame({"user_id": [2, 3], "item_id": ["b", "b"], "rank": [1, 1]})
-    assert R.beyond_accuracy(lists, train) == pytest.approx({"coverage": 0.5, "popularity": 0.25, "novelty": 2.0})
+    assert recommendation.beyond_accuracy(lists, train) == pytest.approx(
+        {"coverage": 0.5, "popularity": 0.25, "novelty": 2.0}
+    )
 
 
 def test_the_interval_holds_the_mean_and_narrows_with_n():
     values = np.random.default_rng(0).random(400)
-    mean, low, high = R.mean_interval(values)
+    mean, low, high = recommendation.mean_interval(values)
     assert low < mean < high and high - low == pytest.approx(2 * 1.96 * values.std() / 20, rel=0.1)
 
 
@@ -109,13 +124,22 @@ def test_every_model_clones_and_reproduces_and_never_repeats_what_was_rated(mode
         lists = clone(model).fit(RATINGS).recommend(k=5)
         again = clone(model).fit(RATINGS).recommend(k=5)
     pd.testing.assert_frame_equal(lists, again)
-    assert lists.groupby("user_id")["rank"].apply(list).map(lambda ranks: ranks == [1, 2, 3, 4, 5]).all()
+    assert (
+        lists.groupby("user_id")["rank"]
+        .apply(list)
+        .map(lambda ranks: ranks == [1, 2, 3, 4, 5])
+        .all()
+    )
     assert lists.merge(RATINGS, on=["user_id", "item_id"]).empty
 
 
 @pytest.mark.parametrize(
     "model",
-    [m for m in MODELS if not isinstance(m, R.Popularity | R.RatingModel)],
+    [
+        m
+        for m in MODELS
+        if not isinstance(m, recommendation.Popularity | recommendation.RatingModel)
+    ],
     ids=lambda m: f"{type(m).__name__}{getattr(m, 'method', '')}",
 )
 def test_models_of_interest_tell_two_tastes_apart(model):
@@ -125,30 +149,45 @@ def test_models_of_interest_tell_two_tastes_apart(model):
 
 
 def test_jaccard_and_sar_equal_loops_over_sets():
-    model = R.SAR(half_life_days=10).fit(RATINGS)
+    model = recommendation.SAR(half_life_days=10).fit(RATINGS)
     raters = RATINGS.groupby("item_id")["user_id"].apply(set)
     rows = RATINGS[RATINGS["user_id"] == 3]
     age = (RATINGS["time"].max() - rows["time"]).dt.total_seconds() / 86400
     affinity = rows["rating"] * 0.5 ** (age / 10)
     for item in model.items_:
-        jaccard = [len(raters[item] & raters[j]) / len(raters[item] | raters[j]) for j in rows["item_id"]]
+        jaccard = [
+            len(raters[item] & raters[j]) / len(raters[item] | raters[j]) for j in rows["item_id"]
+        ]
         expected = float((affinity * jaccard).sum())
-        assert model._scores(np.array([3]))[0, np.flatnonzero(model.items_ == item)[0]] == pytest.approx(expected)
+        assert model._scores(np.array([3]))[
+            0, np.flatnonzero(model.items_ == item)[0]
+        ] == pytest.approx(expected)
 
 
 def test_svd_with_batches_of_one_equals_the_sequential_loop():
-    model = R.SVD(n_factors=3, epochs=2, batch_size=1, seed=5).fit(RATINGS)
+    model = recommendation.SVD(n_factors=3, epochs=2, batch_size=1, seed=5).fit(RATINGS)
     generator = torch.Generator().manual_seed(5)
-    p, q = (0.1 * torch.randn(len(x), 3, generator=generator).numpy() for x in (model.users_, model.items_))
+    p, q = (
+        0.1 * torch.randn(len(x), 3, generator=generator).numpy()
+        for x in (model.users_, model.items_)
+    )
     b, c, y = np.zeros(len(p)), np.zeros(len(q)), RATINGS["rating"].to_numpy(float)
     for _ in range(2):
         for row in torch.randperm(len(y), generator=generator).tolist():
             u, i = RATINGS["user_id"][row], RATINGS["item_id"][row]
             e = y[row] - y.mean() - b[u] - c[i] - p[u] @ q[i]
             b[u], c[i] = b[u] + 0.005 * (e - 0.02 * b[u]), c[i] + 0.005 * (e - 0.02 * c[i])
-            p[u], q[i] = p[u] + 0.005 * (e * q[i] - 0.02 * p[u]), q[i] + 0.005 * (e * p[u] - 0.02 * q[i])
+            p[u], q[i] = (
+                p[u] + 0.005 * (e * q[i] - 0.02 * p[u]),
+                q[i] + 0.005 * (e * p[u] - 0.02 * q[i]),
+            )
     pairs = RATINGS.head(20)
-    expected = y.mean() + b[pairs["user_id"]] + c[pairs["item_id"]] + (p[pairs["user_id"]] * q[pairs["item_id"]]).sum(1)
+    expected = (
+        y.mean()
+        + b[pairs["user_id"]]
+        + c[pairs["item_id"]]
+        + (p[pairs["user_id"]] * q[pairs["item_id"]]).sum(1)
+    )
     assert model.predict(pairs) == pytest.approx(expected, abs=1e-5)
 
 
@@ -156,78 +195,155 @@ def test_the_half_step_of_als_equals_ridge_regression():
     rng = np.random.default_rng(0)
     other, ratings = rng.normal(size=(12, 3)), rng.integers(1, 6, 8).astype(float)
     columns = rng.choice(12, 8, replace=False)
-    solved = R.least_squares(other, sparse.csr_matrix((ratings, (np.zeros(8, int), columns)), (2, 12)), 0.1)
+    solved = recommendation.least_squares(
+        other, sparse.csr_matrix((ratings, (np.zeros(8, int), columns)), (2, 12)), 0.1
+    )
     ridge = Ridge(alpha=0.1 * 8, fit_intercept=False).fit(other[columns], ratings)
-    assert solved[0] == pytest.approx(ridge.coef_) and not solved[1].any(), "a row without ratings stays at zero"
+    assert solved[0] == pytest.approx(ridge.coef_) and not solved[1].any(), (
+        "a row without ratings stays at zero"
+    )
 
 
 @pytest.mark.parametrize("n_layers", [0, 1, 3])
 def test_propagation_equals_the_dense_formula_in_values_and_gradients(n_layers):
-    seen = R.Popularity().fit(RATINGS).seen_
-    sparse_a, full = N.bipartite_adjacency(seen), seen.toarray()
+    seen = recommendation.Popularity().fit(RATINGS).seen_
+    sparse_a, full = neural.bipartite_adjacency(seen), seen.toarray()
     a = np.block([[np.zeros((len(full),) * 2), full], [full.T, np.zeros((full.shape[1],) * 2)]])
     degree = a.sum(1)
     dense = torch.tensor(a / np.sqrt(np.outer(degree, degree)), dtype=torch.float32)
-    x, y = (torch.randn(len(a), 5, generator=torch.Generator().manual_seed(0)).requires_grad_() for _ in "xy")
-    ours = N.propagate(N.to_torch(sparse_a), x, n_layers)
-    theirs = sum(torch.linalg.matrix_power(dense, n) @ y for n in range(n_layers + 1)) / (n_layers + 1)
+    x, y = (
+        torch.randn(len(a), 5, generator=torch.Generator().manual_seed(0)).requires_grad_()
+        for _ in "xy"
+    )
+    ours = neural.propagate(neural.to_torch(sparse_a), x, n_layers)
+    theirs = sum(torch.linalg.matrix_power(dense, n) @ y for n in range(n_layers + 1)) / (
+        n_layers + 1
+    )
     assert (ours - theirs).abs().max() < 1e-6
     ours.pow(3).sum().backward(), theirs.pow(3).sum().backward()
     assert (x.grad - y.grad).abs().max() < 1e-5
 
 
 def test_a_new_item_is_recommended_by_its_features_alone():
-    model = N.TwoTower(item_features=TITLES, item_ids=False, dim=8, epochs=30).fit(RATINGS)
+    model = neural.TwoTower(item_features=TITLES, item_ids=False, dim=8, epochs=30).fit(RATINGS)
     assert set(model.items_) > set(RATINGS["item_id"])
     best = model.recommend(k=1, candidates=[30, 31])  # nobody rated these two
     assert (best["user_id"] % 2 == best["item_id"] % 2).mean() > 0.9
 
 
 # --- what users get wrong ---
-FITTED = R.SVD(n_factors=2, epochs=1).fit(RATINGS)
-LISTS = R.Popularity().fit(RATINGS).recommend(k=2)
+FITTED = recommendation.SVD(n_factors=2, epochs=1).fit(RATINGS)
+LISTS = recommendation.Popularity().fit(RATINGS).recommend(k=2)
 
 
 @pytest.mark.parametrize(
     ("act", "says"),
     [
-        (lambda: R.SAR().fit(RATINGS.rename(columns={"user_id": "user"})), "no column 'user_id'; did you mean 'user'"),
-        (lambda: R.SAR().fit(RATINGS.drop(columns="time")), "no column 'time'"),
-        (lambda: R.SVD().fit(RATINGS.head(0)), "the frame has no rows"),
-        (lambda: R.SVD().fit(RATINGS.assign(rating="good")), "column 'rating' must hold numbers"),
-        (lambda: R.SVD().fit(RATINGS.assign(rating=np.nan)), "column 'rating' misses"),
-        (lambda: R.SVD().fit(pd.concat([RATINGS, RATINGS.head(2)])), "2 rows repeat a pair of user_id and item_id"),
+        (
+            lambda: recommendation.SAR().fit(RATINGS.rename(columns={"user_id": "user"})),
+            "no column 'user_id'; did you mean 'user'",
+        ),
+        (lambda: recommendation.SAR().fit(RATINGS.drop(columns="time")), "no column 'time'"),
+        (lambda: recommendation.SVD().fit(RATINGS.head(0)), "the frame has no rows"),
+        (
+            lambda: recommendation.SVD().fit(RATINGS.assign(rating="good")),
+            "column 'rating' must hold numbers",
+        ),
+        (lambda: recommendation.SVD().fit(RATINGS.assign(rating=np.nan)), "column 'rating' misses"),
+        (
+            lambda: recommendation.SVD().fit(pd.concat([RATINGS, RATINGS.head(2)])),
+            "2 rows repeat a pair of user_id and item_id",
+        ),
         (lambda: FITTED.recommend([1, 77]), "user 77 was not in training"),
         (lambda: FITTED.recommend([]), "no user was named"),
         (lambda: FITTED.recommend([1], candidates=[99]), "item 99 was not in training"),
-        (lambda: FITTED.predict(pd.DataFrame({"user_id": [1], "item_id": [99]})), "item 99 was not in training"),
-        (lambda: R.Implicit("pls").fit(RATINGS), "method 'pls' is unknown: als or bpr"),
-        (lambda: N.TwoTower(item_features=TITLES.head(3)).fit(RATINGS), "item 3 was not in item_features"),
-        (lambda: N.TwoTower(item_ids=False).fit(RATINGS), "needs item_features or an embedding"),
-        (lambda: R.mean_interval([1.0]), "an interval needs two values at least"),
-        (lambda: R.split_per_user(RATINGS.head(0)), "the frame has no rows"),
-        (lambda: R.split_per_user(RATINGS, 2), "train must be at least 0 and at most 1; it is 2"),
-        (lambda: R.split_by_time(RATINGS, np.nan), "train must be at least 0 and at most 1; it is nan"),
-        (lambda: R.SVD().fit(RATINGS.assign(user_id=["a", *RATINGS["user_id"][1:]])), "can't be mixed"),
-        (lambda: R.SAR().fit(RATINGS.assign(time=3)), "column 'time' must hold dates; it holds int64"),
-        (lambda: R.SAR(half_life_days=0).fit(RATINGS), "half_life_days must be above 0"),
-        (lambda: R.SVD(2, 5).fit(RATINGS.assign(rating=RATINGS.index * 1e20)), "learning diverged"),
+        (
+            lambda: FITTED.predict(pd.DataFrame({"user_id": [1], "item_id": [99]})),
+            "item 99 was not in training",
+        ),
+        (
+            lambda: recommendation.Implicit("pls").fit(RATINGS),
+            "method 'pls' is unknown: als or bpr",
+        ),
+        (
+            lambda: neural.TwoTower(item_features=TITLES.head(3)).fit(RATINGS),
+            "item 3 was not in item_features",
+        ),
+        (
+            lambda: neural.TwoTower(item_ids=False).fit(RATINGS),
+            "needs item_features or an embedding",
+        ),
+        (lambda: recommendation.mean_interval([1.0]), "an interval needs two values at least"),
+        (lambda: recommendation.split_per_user(RATINGS.head(0)), "the frame has no rows"),
+        (
+            lambda: recommendation.split_per_user(RATINGS, 2),
+            "train must be at least 0 and at most 1; it is 2",
+        ),
+        (
+            lambda: recommendation.split_by_time(RATINGS, np.nan),
+            "train must be at least 0 and at most 1; it is nan",
+        ),
+        (
+            lambda: recommendation.SVD().fit(
+                RATINGS.assign(user_id=["a", *RATINGS["user_id"][1:]])
+            ),
+            "can't be mixed",
+        ),
+        (
+            lambda: recommendation.SAR().fit(RATINGS.assign(time=3)),
+            "column 'time' must hold dates; it holds int64",
+        ),
+        (
+            lambda: recommendation.SAR(half_life_days=0).fit(RATINGS),
+            "half_life_days must be above 0",
+        ),
+        (
+            lambda: recommendation.SVD(2, 5).fit(RATINGS.assign(rating=RATINGS.index * 1e20)),
+            "learning diverged",
+        ),
         (lambda: FITTED.recommend("ann"), "a list of users is needed"),
         (lambda: FITTED.recommend([1], k=0), "k must be whole and at least 1"),
         (lambda: FITTED.recommend([None]), "user None was not in training"),
-        (lambda: R.evaluate_lists(LISTS.assign(rank=0), RATINGS), "column 'rank' must be whole and at least 1"),
-        (lambda: R.evaluate_lists(pd.concat([LISTS, LISTS]), RATINGS), "repeat a pair of user_id and item_id"),
-        (lambda: R.evaluate_lists(LISTS.astype({"user_id": str}), RATINGS), "lists and test: You are trying to merge"),
-        (lambda: R.evaluate_lists(LISTS, RATINGS, k=0), "k must be whole and at least 1"),
-        (lambda: R.ndcg([[1, 0]], [0]), "n_relevant must be whole and at least 1"),
-        (lambda: R.ndcg([[1, 1]], [1]), "more hits than there are relevant items"),
-        (lambda: R.beyond_accuracy(LISTS.assign(item_id=99), RATINGS), "item 99 was not in training"),
-        (lambda: R.mean_interval([1.0, np.nan]), "values must be finite; place 1 holds nan"),
-        (lambda: R.jaccard(np.full((2, 2), np.nan)), "seen: Input contains NaN"),
-        (lambda: N.bipartite_adjacency(-np.eye(2)), "seen must be at least 0"),
-        (lambda: N.TwoTower(item_features=TITLES * np.nan).fit(RATINGS), "item_features: Input contains NaN"),
-        (lambda: N.TwoTower(item_features=pd.concat([TITLES, TITLES])).fit(RATINGS), "one row an item"),
-        (lambda: N.LightGCN().fit(RATINGS.assign(item_id=RATINGS.index, user_id=1)), "nothing left to recommend"),
+        (
+            lambda: recommendation.evaluate_lists(LISTS.assign(rank=0), RATINGS),
+            "column 'rank' must be whole and at least 1",
+        ),
+        (
+            lambda: recommendation.evaluate_lists(pd.concat([LISTS, LISTS]), RATINGS),
+            "repeat a pair of user_id and item_id",
+        ),
+        (
+            lambda: recommendation.evaluate_lists(LISTS.astype({"user_id": str}), RATINGS),
+            "lists and test: You are trying to merge",
+        ),
+        (
+            lambda: recommendation.evaluate_lists(LISTS, RATINGS, k=0),
+            "k must be whole and at least 1",
+        ),
+        (lambda: recommendation.ndcg([[1, 0]], [0]), "n_relevant must be whole and at least 1"),
+        (lambda: recommendation.ndcg([[1, 1]], [1]), "more hits than there are relevant items"),
+        (
+            lambda: recommendation.beyond_accuracy(LISTS.assign(item_id=99), RATINGS),
+            "item 99 was not in training",
+        ),
+        (
+            lambda: recommendation.mean_interval([1.0, np.nan]),
+            "values must be finite; place 1 holds nan",
+        ),
+        (lambda: recommendation.jaccard(np.full((2, 2), np.nan)), "seen: Input contains NaN"),
+        (lambda: neural.bipartite_adjacency(-np.eye(2)), "seen must be at least 0"),
+        (
+            lambda: neural.TwoTower(item_features=TITLES * np.nan).fit(RATINGS),
+            "item_features: Input contains NaN",
+        ),
+        (
+            lambda: neural.TwoTower(item_features=pd.concat([TITLES, TITLES])).fit(RATINGS),
+            "one row an item",
+        ),
+        (
+            lambda: neural.LightGCN().fit(RATINGS.assign(item_id=RATINGS.index, user_id=1)),
+            "nothing left to recommend",
+        ),
     ],
 )
 def test_mistakes_are_told_in_one_line(act, says):

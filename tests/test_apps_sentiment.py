@@ -39,7 +39,9 @@ def test_the_docstring_runs():
     assert doctest.testmod(sentiment).failed == 0 < doctest.testmod(sentiment).attempted
 
 
-@pytest.mark.parametrize(("level", "alpha"), [("nominal", 0.743), ("ordinal", 0.815), ("interval", 0.849)])
+@pytest.mark.parametrize(
+    ("level", "alpha"), [("nominal", 0.743), ("ordinal", 0.815), ("interval", 0.849)]
+)
 def test_alpha_is_that_of_the_published_example(level, alpha):
     assert krippendorff_alpha(np.array(OBSERVERS).T, level) == pytest.approx(alpha, abs=5e-4)
 
@@ -114,7 +116,9 @@ def compound(total):
     ],
 )
 def test_each_rule_of_the_lexicon(text, total):
-    assert LexiconSentiment(LEXICON).fit().decision_function([text])[0] == pytest.approx(compound(total))
+    assert LexiconSentiment(LEXICON).fit().decision_function([text])[0] == pytest.approx(
+        compound(total)
+    )
 
 
 # Compound scores that the read-me file in the archive of VADER's authors prints for these sentences.
@@ -126,7 +130,10 @@ def test_each_rule_of_the_lexicon(text, total):
         ("VADER is very smart, handsome, and funny.", 0.8545),
         ("VADER is VERY SMART, handsome, and FUNNY!!!", 0.9342),
         ("The book was kind of good.", 0.3832),
-        ("The plot was good, but the characters are uncompelling and the dialog is not great.", -0.7042),
+        (
+            "The plot was good, but the characters are uncompelling and the dialog is not great.",
+            -0.7042,
+        ),
         ("At least it isn't a horrible book.", 0.431),
         ("Today sux!", -0.4199),
     ],
@@ -146,7 +153,9 @@ def test_soft_labels_with_one_hot_rows_are_logistic_regression(rng):
 def test_soft_labels_learn_shares_where_hard_ones_learn_the_winner(rng):
     X = np.zeros((500, 1))
     shares = np.tile([0.1, 0.3, 0.6], (500, 1))
-    assert SoftLabelClassifier().fit(X, shares).predict_proba(X[:1])[0] == pytest.approx([0.1, 0.3, 0.6], abs=1e-3)
+    assert SoftLabelClassifier().fit(X, shares).predict_proba(X[:1])[0] == pytest.approx(
+        [0.1, 0.3, 0.6], abs=1e-3
+    )
     with pytest.raises(UserError, match="sum 1"):
         SoftLabelClassifier().fit(X, shares * 2)
 
@@ -154,7 +163,10 @@ def test_soft_labels_learn_shares_where_hard_ones_learn_the_winner(rng):
 def test_ordinal_regression_of_two_classes_is_logistic_regression(rng):
     X = rng.normal(size=(300, 3))
     y = (X @ [1.0, -2.0, 0.5] + rng.logistic(size=300) > 0.3).astype(int)
-    ordinal, logistic = OrdinalRegression(C=0.7).fit(X, y), LogisticRegression(C=0.7, tol=1e-8).fit(X, y)
+    ordinal, logistic = (
+        OrdinalRegression(C=0.7).fit(X, y),
+        LogisticRegression(C=0.7, tol=1e-8).fit(X, y),
+    )
     assert np.allclose(ordinal.coef_, logistic.coef_[0], atol=1e-3)
     assert ordinal.thresholds_[0] == pytest.approx(-logistic.intercept_[0], abs=1e-3)
     assert np.allclose(ordinal.predict_proba(X), logistic.predict_proba(X), atol=1e-3)
@@ -165,7 +177,9 @@ def test_ordinal_gradient_and_recovery(rng):
     latent = X @ [1.5, -1.0] + rng.logistic(size=4000)
     y = np.searchsorted([-2.0, 0.0, 1.0], latent) + 1
     model = OrdinalRegression(C=100).fit(X, y)
-    assert np.allclose(model.coef_, [1.5, -1.0], atol=0.15) and np.allclose(model.thresholds_, [-2, 0, 1], atol=0.15)
+    assert np.allclose(model.coef_, [1.5, -1.0], atol=0.15) and np.allclose(
+        model.thresholds_, [-2, 0, 1], atol=0.15
+    )
     free, args = rng.normal(size=5), (X[:50], y[:50] - 1, 3)
     error = check_grad(lambda f: model._loss(f, *args)[0], lambda f: model._loss(f, *args)[1], free)
     assert error < 1e-3 * np.linalg.norm(model._loss(free, *args)[1])
@@ -181,7 +195,10 @@ def test_ordinal_rules_differ_as_they_should(rng):
 
 
 FRAME = pd.DataFrame(
-    {"text": ["so happy", "very happy", "so sad", "very sad"], "label": ["joy", "joy", "grief", "grief"]}
+    {
+        "text": ["so happy", "very happy", "so sad", "very sad"],
+        "label": ["joy", "joy", "grief", "grief"],
+    }
 )
 
 
@@ -203,16 +220,25 @@ def test_a_bad_frame_or_method_is_told_in_one_line(frame, method, says):
 
 TEXTS = SentimentClassifier("tfidf").fit_frame(FRAME)
 LEXED = LexiconSentiment({"good": 1.9}).fit()
-SOFT, ORDERED = SoftLabelClassifier().fit(np.eye(2), np.eye(2)), OrdinalRegression().fit(np.eye(2), [1, 2])
+SOFT, ORDERED = (
+    SoftLabelClassifier().fit(np.eye(2), np.eye(2)),
+    OrdinalRegression().fit(np.eye(2), [1, 2]),
+)
 
 
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda: SentimentClassifier("tfidf").fit(["a", None], [0, 1]), "text 1 is None: a string is needed"),
+        (
+            lambda: SentimentClassifier("tfidf").fit(["a", None], [0, 1]),
+            "text 1 is None: a string is needed",
+        ),
         (lambda: SentimentClassifier("tfidf").fit(["a", "b"], [0]), "2 rows but 1 labels"),
         (lambda: SentimentClassifier("tfidf").fit(["a", "b"], ["x", NAN]), "labels: 1 are missing"),
-        (lambda: SentimentClassifier("tfidf").fit_frame(FRAME.assign(text=3)), "text 0 is 3: a string is needed"),
+        (
+            lambda: SentimentClassifier("tfidf").fit_frame(FRAME.assign(text=3)),
+            "text 0 is 3: a string is needed",
+        ),
         (lambda: TEXTS.predict([NAN]), "text 0 is nan: a string is needed"),
         (lambda: TEXTS.predict("happy"), "a list of texts is needed, not one str"),
         (lambda: TEXTS.predict_proba([]), "there are no texts"),
@@ -228,13 +254,19 @@ SOFT, ORDERED = SoftLabelClassifier().fit(np.eye(2), np.eye(2)), OrdinalRegressi
         (lambda: three_classes([1], -1), "threshold must be at least 0"),
         (lambda: vader_measures([1, 2], [1]), "answer: 2 are needed, one for each; there are 1"),
         (lambda: SoftLabelClassifier().fit([[NAN], [1]], np.eye(2)), "X: Input contains NaN"),
-        (lambda: SoftLabelClassifier().fit(np.eye(2), np.eye(2) * NAN), "soft labels must be at least 0"),
+        (
+            lambda: SoftLabelClassifier().fit(np.eye(2), np.eye(2) * NAN),
+            "soft labels must be at least 0",
+        ),
         (lambda: SoftLabelClassifier().fit(np.eye(2), [[1, 0], [1, 0]]), "one label only"),
         (lambda: SOFT.predict(np.eye(3)), "X has 3 columns: 2 are needed"),
         (lambda: OrdinalRegression().fit([[NAN], [1]], [1, 2]), "X: Input contains NaN"),
         (lambda: OrdinalRegression().fit(np.eye(2), [1, NAN]), "labels: 1 are missing"),
         (lambda: OrdinalRegression().fit(np.eye(2), [1]), "2 rows but 1 labels"),
-        (lambda: OrdinalRegression(rule="mean").fit(np.eye(2), [1, 2]), "no rule 'mean': median or mode"),
+        (
+            lambda: OrdinalRegression(rule="mean").fit(np.eye(2), [1, 2]),
+            "no rule 'mean': median or mode",
+        ),
         (lambda: ORDERED.predict([[NAN, 0]]), "X: Input contains NaN"),
         (lambda: ORDERED.predict(np.eye(3)), "X has 3 columns: 2 are needed"),
     ],

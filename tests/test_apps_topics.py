@@ -9,10 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from socialai import text
 from socialai.apps import topics
-from socialai.apps.topics import TopicModel, burst_costs, burst_states, bursts, class_tfidf, diversity, npmi
+from socialai.apps.topics import (
+    TopicModel,
+    burst_costs,
+    burst_states,
+    bursts,
+    class_tfidf,
+    diversity,
+    npmi,
+)
 from socialai.errors import UserError
+from socialai.preprocessing import words
 
 SPORT, LAW = "ball goal team match player".split(), "vote party law court senate".split()
 
@@ -33,7 +41,9 @@ def test_every_method_finds_two_plain_topics(posts, method):
     given_ = {"embeddings": embeddings} if method == "clusters" else {}
     model = TopicModel(method, n_topics=2, n_words=5, max_df=1.0).fit(posts, **given_)
     assert sorted(map(sorted, model.topics_)) == sorted([sorted(SPORT), sorted(LAW)])
-    assert len(set(model.labels_[:30])) == len(set(model.labels_[30:])) == 1 < len(set(model.labels_))
+    assert (
+        len(set(model.labels_[:30])) == len(set(model.labels_[30:])) == 1 < len(set(model.labels_))
+    )
     if method != "clusters":
         assert (model.predict(posts) == model.labels_).all()
         assert model.transform(posts[:3]).shape == (3, 2)
@@ -41,7 +51,7 @@ def test_every_method_finds_two_plain_topics(posts, method):
 
 def test_chinese_words_by_an_analyzer():
     posts = ["酒店 房间 干净", "房间 酒店 干净", "手机 屏幕 电池", "电池 手机 屏幕"]
-    model = TopicModel("nmf", n_topics=2, n_words=3, analyzer=text.words).fit(posts)
+    model = TopicModel("nmf", n_topics=2, n_words=3, analyzer=words.words).fit(posts)
     assert {"酒店", "房间", "干净"} in map(set, model.topics_)
 
 
@@ -49,9 +59,17 @@ def test_chinese_words_by_an_analyzer():
     ("frame", "options", "says"),
     [
         (pd.DataFrame({"texts": ["a"]}), {}, "no column 'text'"),
-        (pd.DataFrame({"text": ["ball goal", "ball team"]}), {"n_topics": 3}, "2 texts are fewer than 3 topics"),
+        (
+            pd.DataFrame({"text": ["ball goal", "ball team"]}),
+            {"n_topics": 3},
+            "2 texts are fewer than 3 topics",
+        ),
         (pd.DataFrame({"text": ["a b", "c d"]}), {"n_topics": 2}, "no words are left"),
-        (pd.DataFrame({"text": ["ball goal", "ball team"]}), {"method": "x", "n_topics": 2}, "no method 'x'"),
+        (
+            pd.DataFrame({"text": ["ball goal", "ball team"]}),
+            {"method": "x", "n_topics": 2},
+            "no method 'x'",
+        ),
     ],
 )
 def test_a_bad_frame_is_told_in_one_line(frame, options, says):
@@ -59,7 +77,9 @@ def test_a_bad_frame_is_told_in_one_line(frame, options, says):
         TopicModel(**options).fit_frame(frame)
 
 
-FITTED = TopicModel("nmf", n_topics=2, n_words=3).fit(["ball goal", "goal ball", "vote law", "law vote"])
+FITTED = TopicModel("nmf", n_topics=2, n_words=3).fit(
+    ["ball goal", "goal ball", "vote law", "law vote"]
+)
 
 
 @pytest.mark.parametrize(
@@ -68,19 +88,29 @@ FITTED = TopicModel("nmf", n_topics=2, n_words=3).fit(["ball goal", "goal ball",
         (lambda: TopicModel(n_topics=1).fit(["a", None]), "text 1 is None: a string is needed"),
         (lambda: TopicModel(n_topics=1).fit("ball goal"), "a list of texts is needed, not one str"),
         (lambda: TopicModel(n_topics=1).fit([]), "there are no texts"),
-        (lambda: TopicModel(n_topics=0).fit(["ball goal"]), "n_topics must be whole and at least 1"),
+        (
+            lambda: TopicModel(n_topics=0).fit(["ball goal"]),
+            "n_topics must be whole and at least 1",
+        ),
         (lambda: FITTED.transform([np.nan]), "text 0 is nan: a string is needed"),
         (lambda: FITTED.predict("ball"), "a list of texts is needed"),
         (
-            lambda: TopicModel("clusters", 1, min_df=1, max_df=1.0).fit(["ball"], embeddings=[[np.nan]]),
+            lambda: TopicModel("clusters", 1, min_df=1, max_df=1.0).fit(
+                ["ball"], embeddings=[[np.nan]]
+            ),
             "embeddings: Input contains NaN",
         ),
         (
-            lambda: TopicModel("clusters", 1, min_df=1, max_df=1.0).fit(["ball"], embeddings=np.eye(2)),
+            lambda: TopicModel("clusters", 1, min_df=1, max_df=1.0).fit(
+                ["ball"], embeddings=np.eye(2)
+            ),
             "embeddings has 2 rows: 1 are needed",
         ),
         (lambda: class_tfidf(-np.eye(2), [0, 1], 2), "counts must be at least 0"),
-        (lambda: class_tfidf(np.eye(2), [0, 2], 2), "labels must be whole and at least 0 and at most 1"),
+        (
+            lambda: class_tfidf(np.eye(2), [0, 2], 2),
+            "labels must be whole and at least 0 and at most 1",
+        ),
         (lambda: class_tfidf(np.eye(2), [0], 2), "labels: 2 are needed"),
         (lambda: npmi([["a", "b"]], ["a b"]), "a list of words is needed, not one str"),
         (lambda: npmi([["a", None]], [["a"]]), "word 1 is None"),
@@ -118,7 +148,9 @@ def test_npmi_by_hand():
     assert npmi([["a", "nowhere"]], documents)[0] == -1
     with_c = math.log((1 / 4) / ((3 / 4) * (1 / 4))) / -math.log(1 / 4)
     assert npmi([["a", "b", "c"]], documents)[0] == pytest.approx((together + with_c - 1) / 3)
-    assert npmi([["a", "b"]], [{"a", "b"}, {"d"}])[0] == pytest.approx(1)  # always and only together
+    assert npmi([["a", "b"]], [{"a", "b"}, {"d"}])[0] == pytest.approx(
+        1
+    )  # always and only together
     assert npmi([["a", "b"]], [{"a", "b"}])[0] == 0
 
 
@@ -148,7 +180,9 @@ def test_the_path_is_the_cheapest_of_all_paths(pairs, ratio, gamma):
         return costs[range(n), list(states)].sum() + gamma * math.log(n) * rises
 
     cheapest = min(cost(states) for states in product((0, 1), repeat=n))
-    assert cost(tuple(burst_states(hits, totals, ratio, gamma))) == pytest.approx(cheapest, abs=1e-9)
+    assert cost(tuple(burst_states(hits, totals, ratio, gamma))) == pytest.approx(
+        cheapest, abs=1e-9
+    )
 
 
 def test_a_planted_burst_is_found_with_its_edges():

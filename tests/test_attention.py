@@ -6,33 +6,40 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import scaled_dot_product_attention
 
-from socialai import attention as A
+from socialai.models import attention
 
 TOLERANCE = [(torch.float64, 1e-12), (torch.float32, 1e-6)]
 
 
 def tensors(dtype, *shape, count=3, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    return [torch.randn(*shape, generator=generator, dtype=dtype).requires_grad_() for _ in range(count)]
+    return [
+        torch.randn(*shape, generator=generator, dtype=dtype).requires_grad_() for _ in range(count)
+    ]
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), TOLERANCE)
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("shape", [(3, 4), (2, 7, 8), (2, 4, 5, 16)])
 def test_attention_equals_torch_in_values_and_gradients(dtype, tolerance, masked, shape):
-    mask = A.causal_mask(shape[-2]) if masked else None
+    mask = attention.causal_mask(shape[-2]) if masked else None
     ours, theirs = tensors(dtype, *shape), tensors(dtype, *shape)
-    a, b = A.attention(*ours, mask)[0], scaled_dot_product_attention(*theirs, attn_mask=mask)
+    a, b = (
+        attention.attention(*ours, mask)[0],
+        scaled_dot_product_attention(*theirs, attn_mask=mask),
+    )
     assert (a - b).abs().max() <= tolerance
     a.square().mean().backward()
     b.square().mean().backward()
-    assert all((x.grad - y.grad).abs().max() <= tolerance for x, y in zip(ours, theirs, strict=True))
+    assert all(
+        (x.grad - y.grad).abs().max() <= tolerance for x, y in zip(ours, theirs, strict=True)
+    )
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), TOLERANCE)
 def test_many_heads_equal_torch_with_copied_weights(dtype, tolerance):
     torch.manual_seed(0)
-    ours = A.MultiHeadAttention(24, 4).to(dtype)
+    ours = attention.MultiHeadAttention(24, 4).to(dtype)
     theirs = torch.nn.MultiheadAttention(24, 4, batch_first=True, dtype=dtype)
     with torch.no_grad():
         parts = (ours.query, ours.key, ours.value)
@@ -50,14 +57,16 @@ def test_many_heads_equal_torch_with_copied_weights(dtype, tolerance):
 
 def test_loops_equal_the_matrix_product():
     q, k = tensors(torch.float64, 5, 3, count=2)
-    assert torch.allclose(A.scores_by_loops(q.detach(), k.detach()), (q @ k.T / 3**0.5).detach(), atol=1e-12)
+    assert torch.allclose(
+        attention.scores_by_loops(q.detach(), k.detach()), (q @ k.T / 3**0.5).detach(), atol=1e-12
+    )
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.integers(1, 6), st.integers(1, 6), st.floats(0.1, 300), st.integers(0, 99))
 def test_softmax_rows_sum_to_one_at_any_scale(rows, columns, scale, seed):
     (x,) = tensors(torch.float64, rows, columns, count=1, seed=seed)
-    p = A.softmax(scale * x)
+    p = attention.softmax(scale * x)
     assert torch.allclose(p.sum(-1), torch.ones(rows, dtype=torch.float64)) and (p >= 0).all()
 
 
@@ -66,16 +75,22 @@ def test_softmax_rows_sum_to_one_at_any_scale(rows, columns, scale, seed):
 def test_permuting_the_words_permutes_the_output(order, seed):
     q, k, v = (t.detach() for t in tensors(torch.float64, 6, 4, seed=seed))
     order = list(order)
-    assert torch.allclose(A.attention(q[order], k[order], v[order])[0], A.attention(q, k, v)[0][order], atol=1e-12)
+    assert torch.allclose(
+        attention.attention(q[order], k[order], v[order])[0],
+        attention.attention(q, k, v)[0][order],
+        atol=1e-12,
+    )
 
 
 def test_a_padded_token_never_changes_a_real_one():
     torch.manual_seed(0)
-    heads, x = A.MultiHeadAttention(8, 2), torch.randn(2, 5, 8)
-    mask = A.padding_mask(torch.tensor([3, 5]), 5)
+    heads, x = attention.MultiHeadAttention(8, 2), torch.randn(2, 5, 8)
+    mask = attention.padding_mask(torch.tensor([3, 5]), 5)
     changed = x.clone()
     changed[0, 3:] = 99.0
-    assert torch.allclose(heads(x, mask=mask)[0][0, :3], heads(changed, mask=mask)[0][0, :3], atol=1e-6)
+    assert torch.allclose(
+        heads(x, mask=mask)[0][0, :3], heads(changed, mask=mask)[0][0, :3], atol=1e-6
+    )
 
 
 def test_flops_are_those_that_torch_counts():
@@ -83,10 +98,10 @@ def test_flops_are_those_that_torch_counts():
 
     q, k, v = (t.detach() for t in tensors(torch.float32, 32, 8))
     with FlopCounterMode(display=False) as counter:
-        A.attention(q, k, v)
-    assert counter.get_total_flops() == A.attention_flops(32, 8)
+        attention.attention(q, k, v)
+    assert counter.get_total_flops() == attention.attention_flops(32, 8)
 
 
 def test_heads_must_divide_the_model():
     with pytest.raises(ValueError, match="not divisible"):
-        A.MultiHeadAttention(10, 3)
+        attention.MultiHeadAttention(10, 3)

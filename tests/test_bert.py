@@ -10,8 +10,8 @@ from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from socialai import batching, bert
 from socialai.errors import DataUnavailable, UserError
+from socialai.models import batching, bert
 
 TEXTS = [f"{mood}，第{i}次来" for i in range(20) for mood in ("非常满意", "太差了")]
 Y = np.array(["好", "差"] * 20)
@@ -36,9 +36,12 @@ def test_batches_hold_each_text_once(lengths, seed):
 def test_batches_of_like_length_need_little_padding():
     lengths = np.random.default_rng(0).integers(5, 128, 3200).tolist()
     computed = sum(
-        len(b) * max(lengths[i] for i in b) for b in batching.similar_lengths(lengths, 16, np.random.default_rng(0))
+        len(b) * max(lengths[i] for i in b)
+        for b in batching.similar_lengths(lengths, 16, np.random.default_rng(0))
     )
-    assert computed / sum(lengths) < 1.05  # random batches of 16 would compute about twice the tokens
+    assert (
+        computed / sum(lengths) < 1.05
+    )  # random batches of 16 would compute about twice the tokens
 
 
 def test_pooling_by_hand():
@@ -50,7 +53,9 @@ def test_pooling_by_hand():
 def test_frozen_embeddings_do_not_depend_on_the_company_they_keep():
     frozen = bert.FrozenEncoder(precision="fp32", device="cpu").fit(TEXTS)
     together = frozen.transform([*TEXTS[:6], "x" * 500])
-    assert together.shape == (7, 384) and np.allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
+    assert together.shape == (7, 384) and np.allclose(
+        np.linalg.norm(together, axis=1), 1, atol=1e-5
+    )
     assert np.allclose(together[3], frozen.transform(TEXTS[3:4])[0], atol=1e-5)
 
 
@@ -60,7 +65,9 @@ def test_bf16_embeddings_point_where_fp32_ones_do():
 
 
 def test_logits_are_those_of_the_parts(fitted):
-    batch = batching.pad(batching.encode(fitted.tokenizer_, ["query: 太差了", "query: 好"]), 1, torch.device("cpu"))
+    batch = batching.pad(
+        batching.encode(fitted.tokenizer_, ["query: 太差了", "query: 好"]), 1, torch.device("cpu")
+    )
     with torch.no_grad():
         states = fitted.model_.bert(**batch).last_hidden_state
         mask = batch["attention_mask"][..., None]
@@ -86,17 +93,24 @@ def test_the_same_seed_gives_the_same_model_and_embeddings_stay_frozen(fitted):
 
 
 def test_it_works_in_cross_validation_and_in_a_pipeline():
-    model = make_pipeline(FunctionTransformer(list), bert.BertTextClassifier(epochs=3, learning_rate=5e-4, warmup=None))
+    model = make_pipeline(
+        FunctionTransformer(list),
+        bert.BertTextClassifier(epochs=3, learning_rate=5e-4, warmup=None),
+    )
     assert cross_val_score(model, TEXTS, Y, cv=2).mean() > 0.9
 
 
 def test_early_stopping_keeps_the_best_epoch():
     model = bert.BertTextClassifier(epochs=4, learning_rate=5e-4, patience=1)
-    wrong = ["差" if y == "好" else "好" for y in Y[:8]]  # the better it learns, the worse its loss on these
+    wrong = [
+        "差" if y == "好" else "好" for y in Y[:8]
+    ]  # the better it learns, the worse its loss on these
     model.fit(TEXTS, Y, validation=(TEXTS[:8], wrong))
     losses = [epoch["validation"] for epoch in model.history_]
     assert len(losses) == 2 and losses[1] > losses[0]
-    assert model._validation_loss(TEXTS[:8], wrong)(model.model_) == pytest.approx(losses[0], abs=1e-6)
+    assert model._validation_loss(TEXTS[:8], wrong)(model.model_) == pytest.approx(
+        losses[0], abs=1e-6
+    )
 
 
 @pytest.mark.parametrize(

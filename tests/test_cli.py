@@ -9,18 +9,30 @@ import pytest
 from rich.console import Console
 from small_course import write_notebook
 
-from socialai import cli, experiments, paths, progress, results, runs
+from socialai import files, results
+from socialai.cli import __main__, screen
+from socialai.course import build, progress, runs
 from socialai.errors import UserError
 
-COMMANDS = ("run", "course", "sweep", "report", "figures", "lab", "data list", "data fetch", "models prepare")
+COMMANDS = (
+    "run",
+    "course",
+    "sweep",
+    "report",
+    "figures",
+    "lab",
+    "data list",
+    "data fetch",
+    "models prepare",
+)
 
 
 def socialai(monkeypatch, capsys, *arguments):
     """(exit status, stdout, stderr) of the entry point."""
     monkeypatch.setattr(sys, "argv", ["socialai", *arguments])
-    monkeypatch.setattr(cli, "console", Console(width=200, highlight=False))
+    monkeypatch.setattr(screen, "console", Console(width=200, highlight=False))
     with pytest.raises(SystemExit) as stopped:
-        cli.main()
+        __main__.main()
     said = capsys.readouterr()
     return stopped.value.code or 0, said.out, said.err
 
@@ -29,8 +41,8 @@ def socialai(monkeypatch, capsys, *arguments):
 def repository(tmp_path, monkeypatch):
     """A repository with one notebook."""
     for name in ("NOTEBOOKS", "BUILD", "FIGURES"):
-        monkeypatch.setattr(paths, name, tmp_path / name.lower())
-    write_notebook(paths.NOTEBOOKS, "01_a", "results.record('x', seed)")
+        monkeypatch.setattr(files, name, tmp_path / name.lower())
+    write_notebook(files.NOTEBOOKS, "01_a", "results.record('x', seed)")
     return tmp_path
 
 
@@ -55,7 +67,9 @@ def test_each_command_has_help_with_an_example(monkeypatch, capsys, command):
         (["course", "--fast"], "--fast"),
     ],
 )
-def test_a_mistake_is_one_line_and_exit_status_2(repository, monkeypatch, capsys, arguments, message):
+def test_a_mistake_is_one_line_and_exit_status_2(
+    repository, monkeypatch, capsys, arguments, message
+):
     code, out, err = socialai(monkeypatch, capsys, *arguments)
     assert code == 2 and err.startswith("socialai: ") and err.count("\n") == 1 and message in err
     assert out == ""
@@ -64,8 +78,16 @@ def test_a_mistake_is_one_line_and_exit_status_2(repository, monkeypatch, capsys
 @pytest.mark.parametrize(
     ("error", "code", "message"),
     [
-        (OSError(errno.ENOSPC, "No space left on device", "/there"), 2, "socialai: No space left on device: /there\n"),
-        (PermissionError(errno.EACCES, "Permission denied", "/there"), 2, "socialai: Permission denied: /there\n"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/there"),
+            2,
+            "socialai: No space left on device: /there\n",
+        ),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "/there"),
+            2,
+            "socialai: Permission denied: /there\n",
+        ),
         (UserError("of two\nlines"), 2, "socialai: of two lines\n"),
     ],
 )
@@ -73,12 +95,12 @@ def test_a_full_disk_is_one_line_too(repository, monkeypatch, capsys, error, cod
     def fail(*_, **__):
         raise error
 
-    monkeypatch.setattr(experiments, "build", fail)
+    monkeypatch.setattr(build, "build", fail)
     assert socialai(monkeypatch, capsys, "run", "01") == (code, "", message)
 
 
 def test_a_disk_that_fills_up_inside_a_notebook(repository, monkeypatch, capsys):
-    write_notebook(paths.NOTEBOOKS, "01_a", "raise OSError(28, 'No space left on device')")
+    write_notebook(files.NOTEBOOKS, "01_a", "raise OSError(28, 'No space left on device')")
     code, _, err = socialai(monkeypatch, capsys, "run", "01")
     assert (code, err.count("\n")) == (2, 1) and "no space left" in err
 
@@ -86,14 +108,18 @@ def test_a_disk_that_fills_up_inside_a_notebook(repository, monkeypatch, capsys)
 def test_a_run_says_what_it_recorded_and_where_it_lies(repository, monkeypatch, capsys):
     code, out, err = socialai(monkeypatch, capsys, "run", "01", "-p", "seed=7")
     assert (code, err) == (0, "") and "[1/1] 01_a/seed=7: passed after" in out
-    assert "│ x      │ 7" in out and str(paths.BUILD / "runs" / "01_a" / "seed=7") in out
+    assert "│ x      │ 7" in out and str(files.BUILD / "runs" / "01_a" / "seed=7") in out
 
 
 def test_a_course_names_the_failure_and_ends_with_the_report(repository, monkeypatch, capsys):
-    write_notebook(paths.NOTEBOOKS, "02_b", "raise ValueError('boom')")
+    write_notebook(files.NOTEBOOKS, "02_b", "raise ValueError('boom')")
     code, out, _ = socialai(monkeypatch, capsys, "course", "-j", "2", "--update")
-    assert code == 1 and "02_b: failed: 02_b, cell 3: ValueError: boom" in out and "nothing written back" in out
-    assert out.splitlines()[-1] == f"report: {paths.BUILD / 'course' / 'index.html'}"
+    assert (
+        code == 1
+        and "02_b: failed: 02_b, cell 3: ValueError: boom" in out
+        and "nothing written back" in out
+    )
+    assert out.splitlines()[-1] == f"report: {files.BUILD / 'course' / 'index.html'}"
 
 
 @pytest.mark.parametrize(
@@ -105,7 +131,13 @@ def test_a_course_names_the_failure_and_ends_with_the_report(repository, monkeyp
         ({"a": 10.0, "b": 30.0}, {}, 1.0, 2, 30.0),  # the longest alone takes that long
         ({"a": 10.0, "b": None}, {}, 1.0, 1, 20.0),  # an unknown one is taken as the mean
         ({"a": 10.0}, {"a": (15.0, 0.0)}, 1.0, 1, 0.0),
-        ({"a": 10.0}, {"a": (15.0, 0.75)}, 1.0, 1, 5.0),  # longer than expected: three quarters took 15 seconds
+        (
+            {"a": 10.0},
+            {"a": (15.0, 0.75)},
+            1.0,
+            1,
+            5.0,
+        ),  # longer than expected: three quarters took 15 seconds
         ({"a": None}, {}, 1.0, 1, None),
         ({}, {}, 1.0, 2, 0.0),
     ],
@@ -119,11 +151,16 @@ def test_the_display_shows_notebook_cell_elapsed_and_estimate(repository, monkey
     run = runs.make_run("01")
     run.aside.mkdir(parents=True)
     states = ("completed", "running", "pending")
-    cells = [{"cell_type": "code", "source": "", "metadata": {"papermill": {"status": state}}} for state in states]
+    cells = [
+        {"cell_type": "code", "source": "", "metadata": {"papermill": {"status": state}}}
+        for state in states
+    ]
     results.write_json(run.aside / "notebook.ipynb", {"cells": cells})
     assert progress.cell_of(run) == (2, 3)
     screen = io.StringIO()
-    with progress.Display([run], 1, True, Console(file=screen, force_terminal=True, width=120)) as display:
+    with progress.Display(
+        [run], 1, True, Console(file=screen, force_terminal=True, width=120)
+    ) as display:
         display.start(run.name)
         time.sleep(1.5)
         display.end(run.name, "success")

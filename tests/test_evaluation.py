@@ -20,12 +20,19 @@ def test_scores_by_hand_equal_scikit_learn(pairs):
     y_true, y_pred = map(list, zip(*pairs, strict=True))
     ours = evaluation.scores_by_hand(y_true, y_pred)
     report = metrics.classification_report(y_true, y_pred, output_dict=True, zero_division=0)
-    assert (ours["confusion"] == metrics.confusion_matrix(y_true, y_pred, labels=ours["labels"])).all()
+    assert (
+        ours["confusion"] == metrics.confusion_matrix(y_true, y_pred, labels=ours["labels"])
+    ).all()
     assert ours["accuracy"] == pytest.approx(metrics.accuracy_score(y_true, y_pred))
     assert ours["macro_f1"] == pytest.approx(report["macro avg"]["f1-score"])
     assert ours["weighted_f1"] == pytest.approx(report["weighted avg"]["f1-score"])
     for label, scores in ours["per_class"].items():
-        names = {"precision": "precision", "recall": "recall", "f1": "f1-score", "support": "support"}
+        names = {
+            "precision": "precision",
+            "recall": "recall",
+            "f1": "f1-score",
+            "support": "support",
+        }
         assert scores == pytest.approx({key: report[label][name] for key, name in names.items()})
 
 
@@ -63,7 +70,9 @@ def test_intervals_hold_the_truth_about_95_times_in_100():
     assert 180 <= held <= 198  # 95 % of 200 is 190; three standard deviations are about 9
 
 
-@pytest.mark.parametrize(("only_a", "only_b", "p_value"), [(0, 0, 1.0), (5, 5, 1.0), (10, 0, 2 / 2**10), (0, 1, 1.0)])
+@pytest.mark.parametrize(
+    ("only_a", "only_b", "p_value"), [(0, 0, 1.0), (5, 5, 1.0), (10, 0, 2 / 2**10), (0, 1, 1.0)]
+)
 def test_compare_is_the_exact_mcnemar_test(only_a, only_b, p_value):
     y_true = np.ones(100, int)
     a, b = np.ones(100, int), np.ones(100, int)
@@ -80,7 +89,9 @@ def test_calibration_error_of_an_honest_and_of_a_boastful_model():
     p = rng.uniform(0, 1, 20_000)
     y = (rng.random(20_000) < p).astype(int)
     assert evaluation.expected_calibration_error(y, p) < 0.02
-    assert evaluation.expected_calibration_error([0, 1, 0, 1], [1.0, 1.0, 1.0, 1.0]) == pytest.approx(0.5)
+    assert evaluation.expected_calibration_error(
+        [0, 1, 0, 1], [1.0, 1.0, 1.0, 1.0]
+    ) == pytest.approx(0.5)
     assert evaluation.reliability(y, p)["n"].sum() == 20_000
 
 
@@ -103,10 +114,14 @@ def test_no_threshold_is_cheaper(cases, false_positive, false_negative):
     threshold, cost = evaluation.threshold_by_cost(y, scores, false_positive, false_negative)
 
     def cost_at(t):
-        return (false_positive * ((scores >= t) & ~y).sum() + false_negative * ((scores < t) & y).sum()) / len(y)
+        return (
+            false_positive * ((scores >= t) & ~y).sum() + false_negative * ((scores < t) & y).sum()
+        ) / len(y)
 
     assert cost == pytest.approx(cost_at(threshold))
-    assert cost == pytest.approx(evaluation.mean_cost(y, scores, threshold, false_positive, false_negative))
+    assert cost == pytest.approx(
+        evaluation.mean_cost(y, scores, threshold, false_positive, false_negative)
+    )
     assert cost <= min(cost_at(t) for t in np.arange(-0.5, 6)) + 1e-12
 
 
@@ -114,8 +129,12 @@ def test_the_threshold_of_calibrated_probabilities_is_the_ratio_of_costs():
     rng = np.random.default_rng(4)
     p = rng.uniform(0, 1, 50_000)
     threshold, cost = evaluation.threshold_by_cost(rng.random(50_000) < p, p, 1, 4)
-    assert threshold == pytest.approx(1 / (1 + 4), abs=0.03)  # Elkan 2001; the cost is flat around its minimum
-    assert cost == pytest.approx(0.4, abs=0.01)  # integral of 4p up to 1/5, and of 1 - p from there: 0.08 + 0.32
+    assert threshold == pytest.approx(
+        1 / (1 + 4), abs=0.03
+    )  # Elkan 2001; the cost is flat around its minimum
+    assert cost == pytest.approx(
+        0.4, abs=0.01
+    )  # integral of 4p up to 1/5, and of 1 - p from there: 0.08 + 0.32
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import nbformat
 import pytest
 from small_course import command, copy_package, start, summary, write_notebook
 
-from socialai import experiments, paths, runs
+from socialai import files
+from socialai.course import build, runs
 from socialai.errors import UserError
 
 RECORD_SEED = "results.record('x', seed)"
@@ -17,31 +18,37 @@ RECORD_SEED = "results.record('x', seed)"
 @pytest.fixture
 def notebooks(tmp_path, monkeypatch):
     """The folder of notebooks of an otherwise empty repository."""
-    monkeypatch.setattr(paths, "NOTEBOOKS", tmp_path / "notebooks")
-    monkeypatch.setattr(paths, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(files, "NOTEBOOKS", tmp_path / "notebooks")
+    monkeypatch.setattr(files, "BUILD", tmp_path / "build")
     write_notebook(tmp_path / "notebooks", "01_a", RECORD_SEED)
     return tmp_path / "notebooks"
 
 
-def build(*wanted, workers=1):
+def built(*wanted, workers=1):
     """(status, reason) of each run, given as (notebook, parameters)."""
-    outcomes = experiments.build([runs.make_run(n, p) for n, p in wanted], workers)
+    outcomes = build.build([runs.make_run(n, p) for n, p in wanted], workers)
     return [(outcome.status, outcome.reason) for outcome in outcomes]
 
 
 def test_a_run_is_done_once_for_each_set_of_parameters(notebooks):
     two = [("01_a", {}), ("01_a", {"seed": "3"})]
-    assert build(*two, workers=2) == [("passed", "not finished before")] * 2
-    assert build(*two, ("01_a", {"seed": 4})) == [("unchanged", "")] * 2 + [("passed", "not finished before")]
-    assert {p.name for p in (paths.BUILD / "runs" / "01_a").iterdir()} == {"defaults", "seed=3", "seed=4"}
+    assert built(*two, workers=2) == [("passed", "not finished before")] * 2
+    assert built(*two, ("01_a", {"seed": 4})) == [("unchanged", "")] * 2 + [
+        ("passed", "not finished before")
+    ]
+    assert {p.name for p in (files.BUILD / "runs" / "01_a").iterdir()} == {
+        "defaults",
+        "seed=3",
+        "seed=4",
+    }
 
 
 def test_outputs_written_back_do_not_make_a_notebook_another_one(notebooks):
-    build(("01_a", {}))
+    built(("01_a", {}))
     book = nbformat.read(notebooks / "01_a.ipynb", as_version=4)
     book.cells[-1].outputs = [nbformat.v4.new_output("stream", text="hello")]
     nbformat.write(book, notebooks / "01_a.ipynb")
-    assert experiments.plan([runs.make_run("01_a")]) == {"01_a/defaults": ""}
+    assert build.plan([runs.make_run("01_a")]) == {"01_a/defaults": ""}
 
 
 def test_failed_and_skipped_runs_stop_nothing_and_say_why(notebooks):
@@ -54,7 +61,7 @@ def test_failed_and_skipped_runs_stop_nothing_and_say_why(notebooks):
     write_notebook(notebooks, "04_d", "import os; os._exit(3)")
     write_notebook(notebooks, "05_e", "1 / 0", RECORD_SEED, tags={0: ["raises-exception"]})
     wanted = [(name, {}) for name in ("02", "03", "04", "05", "01")]
-    found = build(*wanted, workers=2)
+    found = built(*wanted, workers=2)
     assert [status for status, _ in found] == ["failed", "skipped", "failed", "passed", "passed"]
     assert found[0][1] == "02_b, cell 3: ValueError: last line"
     assert found[1][1] == "cold: not here"
@@ -62,14 +69,16 @@ def test_failed_and_skipped_runs_stop_nothing_and_say_why(notebooks):
     kept = runs.make_run("02").aside / "notebook.ipynb"
     assert "boom" in kept.read_text() and not (kept.parent.parent / "defaults").exists()
     clean = nbformat.read(runs.make_run("05").folder / "notebook.ipynb", as_version=4)
-    assert not any("papermill-error-cell-tag" in cell.metadata.get("tags", []) for cell in clean.cells)
+    assert not any(
+        "papermill-error-cell-tag" in cell.metadata.get("tags", []) for cell in clean.cells
+    )
 
 
 def test_another_build_at_the_same_time_is_refused(notebooks):
-    (paths.BUILD / "runs").mkdir(parents=True)
-    with experiments.filelock.FileLock(paths.BUILD / "runs" / ".lock"):
+    (files.BUILD / "runs").mkdir(parents=True)
+    with build.filelock.FileLock(files.BUILD / "runs" / ".lock"):
         with pytest.raises(UserError, match="another socialai"):
-            build(("01_a", {}))
+            built(("01_a", {}))
 
 
 @pytest.mark.parametrize(
@@ -105,7 +114,9 @@ def test_text_that_is_no_file_name_is_told_apart_by_a_digest(notebooks):
     assert len(names) == 4 and all(len(name) < 130 and name.count("/") == 1 for name in names)
 
 
-def test_a_file_of_the_user_is_found_from_the_kernel_and_depended_on(notebooks, tmp_path, monkeypatch):
+def test_a_file_of_the_user_is_found_from_the_kernel_and_depended_on(
+    notebooks, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.csv").write_text("text,label\n")
     run = runs.make_run("01", {"name": "mine.csv"})
@@ -117,7 +128,11 @@ def test_exactly_what_depends_on_a_change_runs_again(tmp_path):
     root = copy_package(tmp_path / "repository")
     (root / "socialai" / "extra.py").write_text("VALUE = 1\n")
     write_notebook(root / "notebooks", "01_notebook", RECORD_SEED)
-    write_notebook(root / "notebooks", "02_source", "from socialai import extra\nresults.record('x', extra.VALUE)")
+    write_notebook(
+        root / "notebooks",
+        "02_source",
+        "from socialai import extra\nresults.record('x', extra.VALUE)",
+    )
     write_notebook(root / "notebooks", "03_data", "wanted = 'chinese_reviews'\n" + RECORD_SEED)
     write_notebook(root / "notebooks", "04_nothing", RECORD_SEED)
     code, out, _ = command(root, "course", "-j", "2")
@@ -126,7 +141,9 @@ def test_exactly_what_depends_on_a_change_runs_again(tmp_path):
     write_notebook(root / "notebooks", "01_notebook", RECORD_SEED + "  # changed")
     (root / "socialai" / "extra.py").write_text("VALUE = 2\n")
     registry = root / "data" / "registry.toml"
-    registry.write_text(registry.read_text("utf-8").replace('sha256 = "70fe', 'sha256 = "0000'), "utf-8")
+    registry.write_text(
+        registry.read_text("utf-8").replace('sha256 = "70fe', 'sha256 = "0000'), "utf-8"
+    )
     code, out, _ = command(root, "course", "-j", "2")
     said = dict(re.findall(r"^(0\d_\w+): (.*)$", out, re.MULTILINE))
     assert said["01_notebook"].endswith("(notebook changed)")
@@ -135,7 +152,9 @@ def test_exactly_what_depends_on_a_change_runs_again(tmp_path):
     assert said["04_nothing"] == "unchanged since its last run"
     found = summary(root)
     assert found["02_source"]["results"]["x"]["value"] == 2
-    assert found["04_nothing"]["status"] == "passed" and "unchanged" in found["04_nothing"]["reason"]
+    assert (
+        found["04_nothing"]["status"] == "passed" and "unchanged" in found["04_nothing"]["reason"]
+    )
 
 
 def test_what_is_stopped_or_killed_goes_on_where_it_was(tmp_path):
@@ -144,7 +163,10 @@ def test_what_is_stopped_or_killed_goes_on_where_it_was(tmp_path):
     (root / "six.yaml").write_text("notebook: 01_slow\ngrid:\n  seed: [1, 2, 3, 4, 5, 6]\n")
 
     def finished():
-        return {p.parent.name: p.stat().st_mtime for p in (root / "build" / "runs").glob("01_slow/seed=?/run.json")}
+        return {
+            p.parent.name: p.stat().st_mtime
+            for p in (root / "build" / "runs").glob("01_slow/seed=?/run.json")
+        }
 
     def stop_after(n, number):
         """Start the sweep, stop its whole group when it says that n runs passed; what had been finished then."""
@@ -160,7 +182,10 @@ def test_what_is_stopped_or_killed_goes_on_where_it_was(tmp_path):
         return process.returncode, err, done
 
     code, err, first = stop_after(1, signal.SIGINT)
-    assert (code, err) == (130, "socialai: stopped; finished runs are kept, and the next one goes on from there\n")
+    assert (code, err) == (
+        130,
+        "socialai: stopped; finished runs are kept, and the next one goes on from there\n",
+    )
     code, _, second = stop_after(2, signal.SIGKILL)
     assert code == -signal.SIGKILL and len(first | second) == 3, "a finished run was run again"
     code, out, _ = command(root, "sweep", "six.yaml", "-j", "2")

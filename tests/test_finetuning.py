@@ -9,11 +9,17 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from socialai import data, finetuning
-from socialai.cli import app, main
+from socialai import data
+from socialai.apps import text_classification
+from socialai.cli.__main__ import app, main
 from socialai.errors import UserError
 
-REVIEWS = data.deduplicate(data.load("chinese_reviews")).groupby("label").head(60).sample(frac=1, random_state=0)
+REVIEWS = (
+    data.deduplicate(data.load("chinese_reviews"))
+    .groupby("label")
+    .head(60)
+    .sample(frac=1, random_state=0)
+)
 
 
 def write(path, frame):
@@ -27,17 +33,26 @@ def done(tmp_path_factory):
     folder = tmp_path_factory.mktemp("finetuned")
     named = REVIEWS.assign(label=np.where(REVIEWS["label"] == 1, "good", "bad"))
     train, test = write(folder / "train.csv", named[:80]), write(folder / "test.csv", named[80:])
-    metrics = finetuning.finetune(train, folder / "out", test, epochs=1, tell=lambda line: None)
+    metrics = text_classification.finetune(
+        train, folder / "out", test, epochs=1, tell=lambda line: None
+    )
     return folder, metrics
 
 
 def test_what_is_written(done):
     folder, metrics = done
     assert {p.name for p in (folder / "out").iterdir()} == {"model", "metrics.json"}
-    assert {p.name for p in (folder / "out" / "model").iterdir()} >= {"model.safetensors", "tokenizer.json"}
+    assert {p.name for p in (folder / "out" / "model").iterdir()} >= {
+        "model.safetensors",
+        "tokenizer.json",
+    }
     kept = json.loads((folder / "out" / "metrics.json").read_text())
     assert kept == json.loads(json.dumps(metrics))
-    for scores in (kept["validation"], kept["test"], *(b["test"] for b in kept["baselines"].values())):
+    for scores in (
+        kept["validation"],
+        kept["test"],
+        *(b["test"] for b in kept["baselines"].values()),
+    ):
         assert scores.keys() == {"accuracy", "macro_f1", "per_class", "interval_95", "n"}
     assert kept["baselines"].keys() == {"majority", "tfidf", "frozen"}
     assert (kept["test"]["n"], kept["validation"]["n"], kept["counts"]["train"]) == (40, 8, 72)
@@ -47,10 +62,10 @@ def test_what_is_written(done):
 
 def test_evaluating_and_predicting_repeat_what_was_measured(done):
     folder, metrics = done
-    assert finetuning.evaluate(folder / "out", folder / "test.csv") == metrics["test"]
+    assert text_classification.evaluate(folder / "out", folder / "test.csv") == metrics["test"]
     texts = pd.read_csv(folder / "test.csv")["text"].tolist()
-    by_file = finetuning.predict(folder / "out", folder / "test.csv")
-    by_stream = finetuning.predict(folder / "out", io.BytesIO("\n".join(texts).encode()))
+    by_file = text_classification.predict(folder / "out", folder / "test.csv")
+    by_stream = text_classification.predict(folder / "out", io.BytesIO("\n".join(texts).encode()))
     assert by_file == by_stream and len(by_file) == 40
     assert all(p["label"] in ("good", "bad") and 0.5 <= p["probability"] <= 1 for p in by_file)
 
@@ -60,11 +75,19 @@ def test_it_says_when_a_baseline_is_as_good():
     parts = {"validation": pd.DataFrame({"label": y})}
     wrong = np.where(np.arange(40) < 4, 1 - y, y)
     predictions = {"finetuned": wrong, "majority": 0 * y, "tfidf": y, "frozen": 1 - y}
-    found = finetuning.verdict(parts, {name: {"validation": p} for name, p in predictions.items()})
-    assert found["recommended"] == "tfidf" and found["comparison"]["difference"] == pytest.approx(-0.1)
+    found = text_classification.verdict(
+        parts, {name: {"validation": p} for name, p in predictions.items()}
+    )
+    assert found["recommended"] == "tfidf" and found["comparison"]["difference"] == pytest.approx(
+        -0.1
+    )
     scores = {"accuracy": 0.5, "macro_f1": 0.5, "interval_95": {"accuracy": [0.4, 0.6]}, "n": 40}
-    rest = {"baselines": {"tfidf": {"validation": scores}}, "seconds": 1.0, "examples_per_second": 2.0}
-    told = "\n".join(finetuning.describe({"validation": scores, **rest, **found}))
+    rest = {
+        "baselines": {"tfidf": {"validation": scores}},
+        "seconds": 1.0,
+        "examples_per_second": 2.0,
+    }
+    told = "\n".join(text_classification.describe({"validation": scores, **rest, **found}))
     assert "does not beat its baseline tfidf" in told and "use tfidf" in told
 
 
@@ -80,7 +103,7 @@ def test_a_damaged_model_is_not_loaded(done, tmp_path):
             content[-1000] ^= 1
         (tmp_path / "model" / file.name).write_bytes(content)
     with pytest.raises(UserError, match="damaged"):
-        finetuning.load(tmp_path)
+        text_classification.load(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -91,42 +114,51 @@ def test_a_damaged_model_is_not_loaded(done, tmp_path):
         ("content,label\na,1\n", "no column 'text'; it has content, label"),
         ("text,label\na,1\n,0\n  ,1\n", "empty text in row 2, 3"),
         ("text,label\na,1\nb,\n", "empty label in row 2"),
-        ("text,label\n" + "\n".join(f"t{i},1" for i in range(20)), r"1 different labels \(1\): 2 to 50"),
+        (
+            "text,label\n" + "\n".join(f"t{i},1" for i in range(20)),
+            r"1 different labels \(1\): 2 to 50",
+        ),
         ("text,label\n" + "\n".join(f"t{i},{i}" for i in range(60)), "60 different labels"),
         ("text,label\na,1\na,0\n", "no rows are left of 2"),
-        ("text,label\n" + "\n".join(f"t{i},1" for i in range(20)) + "\nx,2", "label 2 has a single text"),
+        (
+            "text,label\n" + "\n".join(f"t{i},1" for i in range(20)) + "\nx,2",
+            "label 2 has a single text",
+        ),
         ('text,label\n"a,1\n', "not a CSV file"),
     ],
 )
 def test_a_bad_training_file_is_one_line_and_nothing_is_written(tmp_path, content, message):
     (tmp_path / "train.csv").write_text(content, encoding="utf-8")
     with pytest.raises(UserError, match=message) as caught:
-        finetuning.finetune(tmp_path / "train.csv", tmp_path / "out")
+        text_classification.finetune(tmp_path / "train.csv", tmp_path / "out")
     assert "\n" not in str(caught.value) and not (tmp_path / "out").exists()
 
 
 def test_bytes_that_are_not_utf8_are_located(tmp_path):
     (tmp_path / "train.csv").write_bytes(b"text,label\nab,1\n" + "很好,0\n".encode("gbk"))
     with pytest.raises(UserError, match=r"not UTF-8: byte 16 is 0xba"):
-        finetuning.read_csv(tmp_path / "train.csv")
+        text_classification.read_csv(tmp_path / "train.csv")
 
 
 def test_words_that_look_like_missing_values_are_texts(tmp_path):
     (tmp_path / "train.csv").write_text("text,label\nNA,None\nnull,nan\n")
-    assert finetuning.read_csv(tmp_path / "train.csv").values.tolist() == [["NA", "None"], ["null", "nan"]]
+    assert text_classification.read_csv(tmp_path / "train.csv").values.tolist() == [
+        ["NA", "None"],
+        ["null", "nan"],
+    ]
 
 
 def test_a_label_seen_only_in_test_and_a_full_output_folder(tmp_path):
     train = write(tmp_path / "train.csv", REVIEWS)
     test = write(tmp_path / "test.csv", pd.DataFrame({"text": ["x", "y"], "label": [1, 7]}))
     with pytest.raises(UserError, match="labels seen only in the test file: 7"):
-        finetuning.finetune(train, tmp_path / "out", test)
+        text_classification.finetune(train, tmp_path / "out", test)
     with pytest.raises(UserError, match="not an empty folder"):
-        finetuning.finetune(train, tmp_path)
+        text_classification.finetune(train, tmp_path)
     with pytest.raises(UserError, match="can't be made"):
-        finetuning.finetune(train, tmp_path / "train.csv" / "out")
+        text_classification.finetune(train, tmp_path / "train.csv" / "out")
     with pytest.raises(UserError, match="--max-train 1 is less"):
-        finetuning.finetune(train, tmp_path / "out", max_train=1)
+        text_classification.finetune(train, tmp_path / "out", max_train=1)
 
 
 def test_cold_is_briefly_trained_on(tmp_path):
@@ -135,7 +167,9 @@ def test_cold_is_briefly_trained_on(tmp_path):
     comments = data.load("cold")
     train = write(tmp_path / "train.csv", comments[comments["split"] == "train"].head(600))
     test = write(tmp_path / "test.csv", comments[comments["split"] == "dev"].head(200))
-    metrics = finetuning.finetune(train, tmp_path / "out", test, max_train=160, epochs=1, tell=lambda line: None)
+    metrics = text_classification.finetune(
+        train, tmp_path / "out", test, max_train=160, epochs=1, tell=lambda line: None
+    )
     assert metrics["test"]["n"] == 200 and metrics["counts"]["train"] == 160
     # Over three seeds the frozen encoder had 0.815 to 0.850 right, the most frequent class 0.530.
     assert metrics["baselines"]["frozen"]["test"]["accuracy"] > 0.7
@@ -143,28 +177,35 @@ def test_cold_is_briefly_trained_on(tmp_path):
 
 def test_splitting_keeps_texts_apart_and_counts():
     doubled = pd.concat([REVIEWS, REVIEWS])
-    train, validation, counts = finetuning.prepare(doubled, max_train=50)
+    train, validation, counts = text_classification.prepare(doubled, max_train=50)
     assert not set(train["text"]) & set(validation["text"])
     assert counts == {"rows": 240, "after_deduplication": 120, "train": 50, "validation": 12}
 
 
 def test_what_holds_no_model(tmp_path):
     with pytest.raises(UserError, match="no fine-tuned model"):
-        finetuning.load(tmp_path)
+        text_classification.load(tmp_path)
 
 
 def test_the_commands_say_the_same(done, monkeypatch, capsys):
     folder, metrics = done
     runner = CliRunner()
-    scored = runner.invoke(app, ["evaluate", str(folder / "out"), str(folder / "test.csv"), "--json"])
+    scored = runner.invoke(
+        app, ["evaluate", str(folder / "out"), str(folder / "test.csv"), "--json"]
+    )
     assert json.loads(scored.stdout) == metrics["test"]
     said = runner.invoke(app, ["predict", str(folder / "out"), "-"], input="太差了\n\n非常满意\n")
     lines = [json.loads(line) for line in said.stdout.splitlines()]
     assert len(lines) == 2 and all(line.keys() == {"label", "probability"} for line in lines)
-    monkeypatch.setattr("sys.argv", ["socialai", "finetune", str(folder / "none.csv"), "--out", str(folder / "new")])
+    monkeypatch.setattr(
+        "sys.argv", ["socialai", "finetune", str(folder / "none.csv"), "--out", str(folder / "new")]
+    )
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 2 and not (folder / "new").exists()
     assert (
-        capsys.readouterr().err.strip().splitlines()[-1].endswith("none.csv can't be read: No such file or directory")
+        capsys.readouterr()
+        .err.strip()
+        .splitlines()[-1]
+        .endswith("none.csv can't be read: No such file or directory")
     )

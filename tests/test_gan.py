@@ -11,7 +11,7 @@ from scipy.linalg import sqrtm
 from scipy.stats import norm, wasserstein_distance
 from torch.nn import functional as F
 
-from socialai import gan
+from socialai.models import gan
 
 
 def normals(n, d, seed, shift=0.0):
@@ -24,13 +24,20 @@ def two_bumps(n, generator):
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.lists(st.floats(-30, 30), min_size=1, max_size=5), st.lists(st.floats(-30, 30), min_size=1, max_size=5))
+@given(
+    st.lists(st.floats(-30, 30), min_size=1, max_size=5),
+    st.lists(st.floats(-30, 30), min_size=1, max_size=5),
+)
 def test_losses_are_the_formulas(real, fake):
     real, fake = (torch.tensor(v, dtype=torch.float64) for v in (real, fake))
     d, g = gan.losses("minimax", real, fake)
-    value = torch.sigmoid(real).log().mean() + torch.sigmoid(-fake).log().mean()  # 1 - sigmoid(x) = sigmoid(-x)
+    value = (
+        torch.sigmoid(real).log().mean() + torch.sigmoid(-fake).log().mean()
+    )  # 1 - sigmoid(x) = sigmoid(-x)
     assert torch.allclose(d, -value) and torch.allclose(g, torch.sigmoid(-fake).log().mean())
-    assert torch.allclose(gan.losses("non-saturating", real, fake)[1], -torch.sigmoid(fake).log().mean())
+    assert torch.allclose(
+        gan.losses("non-saturating", real, fake)[1], -torch.sigmoid(fake).log().mean()
+    )
     assert torch.allclose(gan.losses("non-saturating", real, fake)[0], -value)
     assert torch.equal(gan.losses("wasserstein", real, fake)[0], fake.mean() - real.mean())
 
@@ -59,7 +66,9 @@ def test_an_unknown_loss_lists_the_known():
 def test_gradient_penalty_of_a_plane(slope):
     critic = torch.nn.Linear(4, 1)
     with torch.no_grad():
-        critic.weight.copy_(slope * torch.tensor([[0.5, 0.5, 0.5, 0.5]]))  # the gradient's norm is `slope` everywhere
+        critic.weight.copy_(
+            slope * torch.tensor([[0.5, 0.5, 0.5, 0.5]])
+        )  # the gradient's norm is `slope` everywhere
     g = torch.Generator().manual_seed(0)
     penalty = gan.gradient_penalty(critic, torch.randn(6, 4), torch.randn(6, 4), g)
     assert penalty.item() == pytest.approx((slope - 1) ** 2, abs=1e-6)
@@ -76,7 +85,10 @@ def test_the_trained_discriminator_is_p_over_p_plus_q():
     torch.manual_seed(0)
     g, d = torch.Generator().manual_seed(0), gan.mlp([1, 64, 64, 1])
     gan.fit_discriminator(
-        d, lambda n: torch.randn(n, 1, generator=g), lambda n: 1 + torch.randn(n, 1, generator=g), 400
+        d,
+        lambda n: torch.randn(n, 1, generator=g),
+        lambda n: 1 + torch.randn(n, 1, generator=g),
+        400,
     )
     x = np.linspace(-1.5, 2.5, 81)
     with torch.no_grad():
@@ -139,7 +151,9 @@ def test_frechet_distance_of_normals():
     c = normals(50, 3, 5) @ normals(3, 3, 4)  # correlated: the covariances don't commute
     covariances = np.cov(a, rowvar=False), np.cov(c, rowvar=False)
     gap = a.mean(0) - c.mean(0)
-    expected = gap @ gap + np.trace(sum(covariances) - 2 * sqrtm(covariances[0] @ covariances[1]).real)
+    expected = gap @ gap + np.trace(
+        sum(covariances) - 2 * sqrtm(covariances[0] @ covariances[1]).real
+    )
     assert gan.frechet_distance(a, c) == pytest.approx(expected)
     one, other = normals(20_000, 1, 2), 3 * normals(20_000, 1, 3)
     assert gan.frechet_distance(one, other) == pytest.approx(4, rel=0.05)
@@ -150,8 +164,12 @@ def test_neighbourhood_scores_at_their_ends():
     assert set(gan.neighbourhood_scores(real, real).values()) == {1.0}
     assert set(gan.neighbourhood_scores(real, normals(300, 4, 1, shift=50)).values()) == {0.0}
     both = np.concatenate([real, normals(300, 4, 2, shift=50)])
-    half = gan.neighbourhood_scores(both, normals(300, 4, 3))  # believable, but half of the real ones are missed
-    assert half["precision"] > 0.7 and 0.25 < half["recall"] < 0.5 and 0.25 < half["coverage"] <= 0.5
+    half = gan.neighbourhood_scores(
+        both, normals(300, 4, 3)
+    )  # believable, but half of the real ones are missed
+    assert (
+        half["precision"] > 0.7 and 0.25 < half["recall"] < 0.5 and 0.25 < half["coverage"] <= 0.5
+    )
 
 
 def kth_distance(points, i, k):
@@ -172,7 +190,10 @@ def test_neighbourhood_scores_by_loops(n, m, shift, k):
         "precision": np.mean([within(real, x, k) for x in fake]),
         "recall": np.mean([within(fake, x, k) for x in real]),
         "coverage": np.mean(
-            [min(math.dist(r, x) for x in fake) <= kth_distance(real, i, k) for i, r in enumerate(real)]
+            [
+                min(math.dist(r, x) for x in fake) <= kth_distance(real, i, k)
+                for i, r in enumerate(real)
+            ]
         ),
     }
     assert gan.neighbourhood_scores(real, fake, k) == pytest.approx(expected)
@@ -189,7 +210,9 @@ def test_gumbel_softmax_is_torchs_and_draws_the_classes():
     torch.manual_seed(0)
     theirs = F.gumbel_softmax(logits, 0.7)
     torch.manual_seed(0)
-    noise = torch.exp(-torch.empty_like(logits).exponential_())  # torch's own draw, as the uniform number that it is
+    noise = torch.exp(
+        -torch.empty_like(logits).exponential_()
+    )  # torch's own draw, as the uniform number that it is
     assert torch.allclose(gan.gumbel_softmax(logits, 0.7, noise), theirs, atol=1e-5)
     assert torch.allclose(gan.gumbel_softmax(logits, 0.7, u).sum(-1), torch.ones(5))
     p = torch.tensor([0.6, 0.3, 0.1])
@@ -210,7 +233,9 @@ def test_text_networks_and_the_gradient_through_the_draw():
     texts = model(torch.randn(3, 8))
     assert texts.shape == (3, 5, 6) and torch.equal(texts.sum(-1), torch.ones(3, 5))
     critic(texts).sum().backward()
-    assert model.output.weight.grad.abs().max() > 0, "the discriminator's gradient reaches the generator"
+    assert model.output.weight.grad.abs().max() > 0, (
+        "the discriminator's gradient reaches the generator"
+    )
     drawn = model.draw(4, torch.Generator().manual_seed(0))
     assert drawn.shape == (4, 5) and model.logits(drawn).shape == (4, 5, 6)
 

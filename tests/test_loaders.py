@@ -30,25 +30,40 @@ class Expected:
 
 
 def cachopo(train: int, test: int, topics: int, **counts) -> Expected:
-    return Expected(train + test, {"split": {"train": train, "test": test}, "label": topics, **counts})
+    return Expected(
+        train + test, {"split": {"train": train, "test": test}, "label": topics, **counts}
+    )
 
 
 EXPECTED = {
-    "chinese_reviews": Expected(35_123, {"label": {1: 16_548, 0: 18_575}, "text": 17_410}, {"i": ["label"]}),
+    "chinese_reviews": Expected(
+        35_123, {"label": {1: 16_548, 0: 18_575}, "text": 17_410}, {"i": ["label"]}
+    ),
     # Deng et al. 2022, table of the parts; the labels as counted.
     "cold": Expected(
         32_157,
         {"split": {"train": 25_726, "dev": 6_431}, "label": {0: 16_223, 1: 15_934}, "topic": 3},
         {"i": ["label"]},
     ),
-    "cold_test": Expected(5_323, {"label": 2, "fine_label": 4, "topic": 3}, {"i": ["label", "fine_label"]}),
+    "cold_test": Expected(
+        5_323, {"label": 2, "fine_label": 4, "topic": 3}, {"i": ["label", "fine_label"]}
+    ),
     "policy_posts": Expected(
-        240, {"language": {"zh": 120, "en": 120}, "policy": 6, "split": {"train": 104, "test": 136}, "text": 240}
+        240,
+        {
+            "language": {"zh": 120, "en": 120},
+            "policy": 6,
+            "split": {"train": 104, "test": 136},
+            "text": 240,
+        },
     ),
     # 23,486 rows: the page of the data on Kaggle.
     "womens_clothing": Expected(
         23_486,
-        {"rating": {1: 842, 2: 1_565, 3: 2_871, 4: 5_077, 5: 13_131}, "recommended": {1: 19_314, 0: 4_172}},
+        {
+            "rating": {1: 842, 2: 1_565, 3: 2_871, 4: 5_077, 5: 13_131},
+            "recommended": {1: 19_314, 0: 4_172},
+        },
         {"i": ["item_id", "age", "rating", "recommended", "positive_feedback"]},
         {"title": 3_810, "text": 845, "division": 14, "department": 14, "category": 14},
     ),
@@ -59,7 +74,12 @@ EXPECTED = {
             "is_retweet": {True: 722, False: 5_722},
             "original_author": 278,
         },
-        {"i": ["retweets", "favourites"], "M": ["time"], "b": ["is_retweet"], "f": ["longitude", "latitude"]},
+        {
+            "i": ["retweets", "favourites"],
+            "M": ["time"],
+            "b": ["is_retweet"],
+            "f": ["longitude", "latitude"],
+        },
         {"original_author": 5_722, "place": 6_240, "longitude": 6_432, "latitude": 6_432},
     ),
     # Cardoso-Cachopo's page of single-label data sets; there Reuters R52 has 6,532 training documents.
@@ -74,11 +94,17 @@ EXPECTED = {
     # GroupLens's README: 100,000 ratings by 943 users on 1,682 items, 21 occupations, 19 genres.
     "ml100k_ratings": Expected(
         100_000,
-        {"rating": {1: 6_110, 2: 11_370, 3: 27_145, 4: 34_174, 5: 21_201}, "user_id": 943, "item_id": 1_682},
+        {
+            "rating": {1: 6_110, 2: 11_370, 3: 27_145, 4: 34_174, 5: 21_201},
+            "user_id": 943,
+            "item_id": 1_682,
+        },
         {"i": ["user_id", "item_id", "rating"], "M": ["time"]},
     ),
     "ml100k_users": Expected(
-        943, {"gender": {"M": 670, "F": 273}, "occupation": 21, "user_id": 943}, {"i": ["user_id", "age"]}
+        943,
+        {"gender": {"M": 670, "F": 273}, "occupation": 21, "user_id": 943},
+        {"i": ["user_id", "age"]},
     ),
     "ml100k_items": Expected(
         1_682,
@@ -115,11 +141,15 @@ EXPECTED = {
         {f"affinity_{i}": 0 if i < 34 else 20_000 if i < 46 else 40_000 for i in range(80)},
     ),
     "open_bandit_items": Expected(
-        320, {"campaign": {"all": 160, "men": 68, "women": 92}}, {"i": ["item_id"], "f": ["item_feature_0"]}
+        320,
+        {"campaign": {"all": 160, "men": 68, "women": 92}},
+        {"i": ["item_id"], "f": ["item_feature_0"]},
     ),
     # Fader and Hardie's notes on the data: 23,570 customers with 69,659 transactions, 2,357 with 6,919 in the sample.
     "cdnow_master": Expected(
-        69_659, {"customer_id": 23_570}, {"i": ["customer_id", "quantity"], "M": ["date"], "f": ["value"]}
+        69_659,
+        {"customer_id": 23_570},
+        {"i": ["customer_id", "quantity"], "M": ["date"], "f": ["value"]},
     ),
     "cdnow_sample": Expected(
         6_919,
@@ -127,9 +157,13 @@ EXPECTED = {
         {"i": ["customer_id", "sample_id", "quantity"], "M": ["date"], "f": ["value"]},
     ),
     "cdnow_summary": Expected(
-        2_357, {"sample_id": 2_357}, {"i": ["sample_id", "frequency"], "f": ["recency", "T", "monetary_value"]}
+        2_357,
+        {"sample_id": 2_357},
+        {"i": ["sample_id", "frequency"], "f": ["recency", "T", "monetary_value"]},
     ),
-    "mnist_5k": Expected(5_000, {"label": dict.fromkeys(range(10), 500)}, {"i": ["label"], "u": PIXELS_28}),
+    "mnist_5k": Expected(
+        5_000, {"label": dict.fromkeys(range(10), 500)}, {"i": ["label"], "u": PIXELS_28}
+    ),
     # scikit-learn's load_digits: 1,797 samples, about 180 a class.
     "digits": Expected(
         1_797,
@@ -173,19 +207,27 @@ def test_a_table_is_what_its_source_says(name):
         else:
             assert frame[column].nunique() == count, column
     missing = frame.isna().sum()
-    assert missing[missing > 0].to_dict() == {column: n for column, n in expected.missing.items() if n}
+    assert missing[missing > 0].to_dict() == {
+        column: n for column, n in expected.missing.items() if n
+    }
 
 
 def test_no_user_rated_an_item_twice_and_all_are_described():
     ratings, users, items = (loaded(f"ml100k_{part}") for part in ("ratings", "users", "items"))
     assert not ratings.duplicated(["user_id", "item_id"]).any()
-    assert set(ratings["user_id"]) == set(users["user_id"]) and set(ratings["item_id"]) == set(items["item_id"])
+    assert set(ratings["user_id"]) == set(users["user_id"]) and set(ratings["item_id"]) == set(
+        items["item_id"]
+    )
     # GroupLens's README: from 19 September 1997 (the 20th in UTC) to 22 April 1998, 20 ratings a user or more.
-    assert ratings["time"].min() > pd.Timestamp("1997-09-19") and ratings["time"].max() < pd.Timestamp("1998-04-23")
+    assert ratings["time"].min() > pd.Timestamp("1997-09-19") and ratings[
+        "time"
+    ].max() < pd.Timestamp("1998-04-23")
     assert ratings.groupby("user_id").size().min() == 20
 
 
-@pytest.mark.parametrize("part, fewest, most", [("movies", 15, 29), ("products", 20, 20), ("editorials", 20, 20)])
+@pytest.mark.parametrize(
+    "part, fewest, most", [("movies", 15, 29), ("products", 20, 20), ("editorials", 20, 20)]
+)
 def test_the_mean_sentiment_is_the_mean_of_the_ratings(part, fewest, most):
     frame = loaded(f"vader_{part}")
     sizes = frame["ratings"].map(len)
@@ -199,7 +241,11 @@ def test_196_tweets_have_a_published_mean_other_than_that_of_their_ratings():
     own = frame["ratings"].map(np.mean)
     differ = (frame["mean"] - own).abs() > 0.01
     assert (sizes == 20).sum() == 3_200 and sizes[sizes > 20].between(92, 99).all()
-    assert differ.sum() == 196 and (sizes[differ] > 20).all() and (np.sign(own) == np.sign(frame["mean"])).all()
+    assert (
+        differ.sum() == 196
+        and (sizes[differ] > 20).all()
+        and (np.sign(own) == np.sign(frame["mean"])).all()
+    )
 
 
 def test_the_random_policy_shows_each_item_of_a_campaign_equally_often():
@@ -217,7 +263,8 @@ def test_the_cdnow_sample_is_part_of_all_transactions_and_its_summary_is_theirs(
     columns = ["customer_id", "date", "quantity", "value"]
     part = master[master["customer_id"].isin(sample["customer_id"])]
     assert np.array_equal(
-        part[columns].sort_values(columns).to_numpy(), sample[columns].sort_values(columns).to_numpy()
+        part[columns].sort_values(columns).to_numpy(),
+        sample[columns].sort_values(columns).to_numpy(),
     )
     # Fader, Hardie and Lee 2005: weeks 1 to 39 end on 30 September 1997; x counts days with a repeat purchase.
     end = pd.Timestamp("1997-09-30")
@@ -232,7 +279,9 @@ def test_pixels_are_images_of_their_digit():
         frame = loaded(name)
         images = frame.filter(like="pixel_").to_numpy().reshape(-1, side, side)
         assert images.min() == 0 and images.max() == top
-        middle = images[:, side // 2 - 1 : side // 2 + 1, side // 2 - 1 : side // 2 + 1].mean((1, 2))
+        middle = images[:, side // 2 - 1 : side // 2 + 1, side // 2 - 1 : side // 2 + 1].mean(
+            (1, 2)
+        )
         means = pd.Series(middle).groupby(frame["label"].to_numpy()).mean()
         assert means.idxmin() == 0, "a nought has a hole in the middle"
 
@@ -245,7 +294,10 @@ def test_the_karate_club_split_into_two_halves():
             edges[["target", "target_group"]].set_axis(["source", "source_group"], axis=1),
         ]
     )
-    assert ends.drop_duplicates()["source_group"].value_counts().to_dict() == {"Mr. Hi": 17, "Officer": 17}
+    assert ends.drop_duplicates()["source_group"].value_counts().to_dict() == {
+        "Mr. Hi": 17,
+        "Officer": 17,
+    }
     assert (edges["source_group"] != edges["target_group"]).sum() == 11
 
 
@@ -256,11 +308,16 @@ def test_minilm_loads_offline_and_knows_like_from_unlike():
     from transformers import AutoModel, AutoTokenizer
 
     folder = data.fetch_members("minilm")
-    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder).eval()
+    tokenizer, model = (
+        AutoTokenizer.from_pretrained(folder),
+        AutoModel.from_pretrained(folder).eval(),
+    )
     # The model card of all-MiniLM-L6-v2: 22.7M parameters, 384 numbers a text, mean pooling.
     assert model.num_parameters() == 22_713_216 and model.config.hidden_size == 384
     batch = tokenizer(
-        ["A cat sits outside", "A kitten is in the garden", "Stocks fell today"], padding=True, return_tensors="pt"
+        ["A cat sits outside", "A kitten is in the garden", "Stocks fell today"],
+        padding=True,
+        return_tensors="pt",
     )
     with torch.no_grad():
         states, mask = model(**batch).last_hidden_state, batch["attention_mask"][..., None]

@@ -6,11 +6,13 @@ import shlex
 
 import pytest
 
-from socialai import paths
-from socialai.runs import cells, default_parameters, make_run
+from socialai import files
+from socialai.course.runs import cells, default_parameters, make_run
 
-NOTEBOOKS = sorted(paths.NOTEBOOKS.glob("*.ipynb"))
-NOISE = re.compile(r"\w*Warning\b|Traceback \(most recent|(/root|/home/\w+|/tmp|/Users/\w+)/[\w.-]+")
+NOTEBOOKS = sorted(files.NOTEBOOKS.glob("*.ipynb"))
+NOISE = re.compile(
+    r"\w*Warning\b|Traceback \(most recent|(/root|/home/\w+|/tmp|/Users/\w+)/[\w.-]+"
+)
 
 
 def tags(cell):
@@ -29,7 +31,9 @@ def code(notebook):
 
 def test_it_opens_with_what_the_reader_gets(notebook):
     first = cells(notebook)[0]
-    assert first["cell_type"] == "markdown" and first["source"].startswith(f"# {notebook.stem[:2]} ")
+    assert first["cell_type"] == "markdown" and first["source"].startswith(
+        f"# {notebook.stem[:2]} "
+    )
     for heading in ("**You will be able to**", "**You need**", "**It takes**"):
         assert heading in first["source"], f"the first cell has no {heading}"
 
@@ -39,7 +43,9 @@ def test_its_second_cell_holds_parameters_each_with_a_comment(notebook):
     assert "parameters" in tags(second)
     assert {"seed", "device"} < default_parameters(notebook).keys(), "seed, device and a size"
     for statement in ast.parse(second["source"]).body:
-        assert "  # " in second["source"].splitlines()[statement.end_lineno - 1], f"line {statement.lineno}: no comment"
+        assert "  # " in second["source"].splitlines()[statement.end_lineno - 1], (
+            f"line {statement.lineno}: no comment"
+        )
 
 
 def test_it_starts_with_its_own_name_and_records(notebook, code):
@@ -49,7 +55,9 @@ def test_it_starts_with_its_own_name_and_records(notebook, code):
 
 
 def test_its_three_commands_to_try_have_parameters_that_exist(notebook):
-    last = next(cell["source"] for cell in reversed(cells(notebook)) if "## Try it" in cell["source"])
+    last = next(
+        cell["source"] for cell in reversed(cells(notebook)) if "## Try it" in cell["source"]
+    )
     commands = re.findall(r"`(socialai run [^`]+)`", last)
     assert len(commands) == 3
     for command in commands:
@@ -72,11 +80,18 @@ def test_it_prints_no_warning_and_no_path_of_a_machine(code):
     for number, cell in enumerate(code, 1):
         raises = "raises-exception" in tags(cell)
         for output in cell["outputs"]:
-            said = ["".join(output.get("text", "")), "".join(output.get("data", {}).get("text/plain", ""))]
+            said = [
+                "".join(output.get("text", "")),
+                "".join(output.get("data", {}).get("text/plain", "")),
+            ]
             assert raises or output["output_type"] != "error", f"cell {number} ends in an error"
             assert output.get("name") != "stderr", f"cell {number} writes to stderr"
             # The trace of an error that the lesson wants may say Traceback, but nowhere may a folder be named.
-            said += [line for line in output.get("traceback", []) if not line.startswith("Traceback")]
+            said += [
+                line for line in output.get("traceback", []) if not line.startswith("Traceback")
+            ]
             for text in said:
                 found = NOISE.search(text)
-                assert not found or (raises and "Traceback" in found[0]), f"cell {number} prints {found[0]!r}"
+                assert not found or (raises and "Traceback" in found[0]), (
+                    f"cell {number} prints {found[0]!r}"
+                )

@@ -6,9 +6,12 @@ import networkx as nx
 import pytest
 from transformers import BertConfig, BertModel, GPT2Config, GPT2LMHeadModel
 
-from socialai import overview, paths
+from socialai import files
+from socialai.apps import platform_flow
+from socialai.course import tables
+from socialai.models import machine, sizes
 
-NOTEBOOK = paths.NOTEBOOKS / "00_overview.ipynb"
+NOTEBOOK = files.NOTEBOOKS / "00_overview.ipynb"
 
 
 def sources(kind):
@@ -16,99 +19,133 @@ def sources(kind):
     return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == kind]
 
 
-@pytest.mark.parametrize(("n_layers", "d_model", "n_vocab", "n_positions"), [(1, 8, 11, 5), (3, 24, 50, 16)])
+@pytest.mark.parametrize(
+    ("n_layers", "d_model", "n_vocab", "n_positions"), [(1, 8, 11, 5), (3, 24, 50, 16)]
+)
 def test_the_formula_counts_what_a_real_model_has(n_layers, d_model, n_vocab, n_positions):
-    config = GPT2Config(n_layer=n_layers, n_embd=d_model, n_head=4, vocab_size=n_vocab, n_positions=n_positions)
-    real = sum(p.numel() for p in GPT2LMHeadModel(config).parameters())  # with storage, not on the meta device
-    counted = overview.count_parameters(GPT2LMHeadModel, config)
-    formula = overview.gpt_parameters(n_layers, d_model, n_vocab, n_positions)
+    config = GPT2Config(
+        n_layer=n_layers, n_embd=d_model, n_head=4, vocab_size=n_vocab, n_positions=n_positions
+    )
+    real = sum(
+        p.numel() for p in GPT2LMHeadModel(config).parameters()
+    )  # with storage, not on the meta device
+    counted = sizes.count_parameters(GPT2LMHeadModel, config)
+    formula = sizes.gpt_parameters(n_layers, d_model, n_vocab, n_positions)
     assert counted["parameters"] == real == formula["total"]
     assert counted["embeddings"] == formula["embeddings"]
-    assert counted["repeated"] - real == n_vocab * d_model  # the output layer is the word table once more
+    assert (
+        counted["repeated"] - real == n_vocab * d_model
+    )  # the output layer is the word table once more
 
 
 def test_an_encoder_without_output_layer_shares_nothing():
-    config = BertConfig(vocab_size=20, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16)
-    counted = overview.count_parameters(BertModel, config)
+    config = BertConfig(
+        vocab_size=20,
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+    )
+    counted = sizes.count_parameters(BertModel, config)
     assert counted["parameters"] == counted["repeated"]
     assert counted["embeddings"] == (20 + 512 + 2) * 8
 
 
 def test_the_vocabulary_written_in_the_notebook_is_that_of_the_default_encoder():
-    found = sorted((paths.CACHE() / "models").glob("e5-small-default-*/config.json"))
+    found = sorted((files.cache_folder() / "models").glob("e5-small-default-*/config.json"))
     if not found:
         pytest.skip("the default encoder is not prepared here")
     config = json.loads(found[-1].read_text())
-    line = next(s for cell in sources("code") for s in cell.splitlines() if '"default encoder": (encoder' in s)
+    line = next(
+        s
+        for cell in sources("code")
+        for s in cell.splitlines()
+        if '"default encoder": (encoder' in s
+    )
     assert f"vocab_size={config['vocab_size']}," in line
-    assert (config["hidden_size"], config["num_hidden_layers"], config["intermediate_size"]) == (384, 12, 1536)
+    assert (config["hidden_size"], config["num_hidden_layers"], config["intermediate_size"]) == (
+        384,
+        12,
+        1536,
+    )
 
 
 def test_training_flops_of_gpt3_are_those_of_its_paper():
-    assert overview.training_flops(174.6e9, 300e9) == pytest.approx(3.14e23, rel=0.005)  # Brown et al. 2020, appendix D
+    assert sizes.training_flops(174.6e9, 300e9) == pytest.approx(
+        3.14e23, rel=0.005
+    )  # Brown et al. 2020, appendix D
 
 
 def test_the_diagram_in_the_text_is_the_one_that_is_drawn():
-    assert any(f"```mermaid\n{overview.MERMAID}\n```" in cell for cell in sources("markdown"))
+    assert any(f"```mermaid\n{platform_flow.MERMAID}\n```" in cell for cell in sources("markdown"))
 
 
 def test_the_flow_is_read_with_its_labels_and_its_decision():
-    graph = overview.read_flow()
-    assert set(graph) == set(overview.PARTS) and graph.number_of_edges() == 8
+    graph = platform_flow.read_flow()
+    assert set(graph) == set(platform_flow.PARTS) and graph.number_of_edges() == 8
     assert graph.edges["C", "D"]["label"] == "通过" and graph.edges["C", "E"]["label"] == "拒绝"
     assert [n for n, decision in graph.nodes("decision") if decision] == ["C"]
     assert graph.nodes["H"]["name"] == "推荐系统"
-    assert nx.is_directed_acyclic_graph(graph) and not set(overview.MISSING) & set(graph.edges)
+    assert nx.is_directed_acyclic_graph(graph) and not set(platform_flow.MISSING) & set(graph.edges)
 
 
 def test_a_line_that_is_no_arrow_is_refused():
     with pytest.raises(ValueError, match="subgraph"):
-        overview.read_flow("graph TD\n    A[x] --> B[y]\n    subgraph one")
+        platform_flow.read_flow("graph TD\n    A[x] --> B[y]\n    subgraph one")
 
 
 def test_every_label_and_box_of_the_drawing_is_inside_it():
     from matplotlib import pyplot as plt
 
     fig, ax = plt.subplots()
-    graph = overview.read_flow()
-    overview.draw_flow(ax, graph)
+    graph = platform_flow.read_flow()
+    platform_flow.draw_flow(ax, graph)
     shown = {text.get_text().split("\n")[0] for text in ax.texts}
-    assert {data["name"] for _, data in graph.nodes(data=True)} <= shown and {"通过", "拒绝", "反馈", "申诉"} <= shown
+    assert {data["name"] for _, data in graph.nodes(data=True)} <= shown and {
+        "通过",
+        "拒绝",
+        "反馈",
+        "申诉",
+    } <= shown
     (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
     assert all(left < x < right and low < y < high for x, y in (t.get_position() for t in ax.texts))
     plt.close(fig)
 
 
 def test_only_lessons_that_exist_are_linked(tmp_path, monkeypatch):
-    monkeypatch.setattr(paths, "NOTEBOOKS", tmp_path)
+    monkeypatch.setattr(files, "NOTEBOOKS", tmp_path)
     (tmp_path / "08_x.ipynb").write_text("{}")
-    assert overview.lesson_links(("08", "12")) == "[08](08_x.ipynb), 12 (not yet)"
-    table = overview.course_map()
-    assert "[08](08_x.ipynb)" in table and table.count("(not yet)") == len(overview.COURSE) - 1
+    assert tables.lesson_links(("08", "12")) == "[08](08_x.ipynb), 12 (not yet)"
+    table = tables.course_map()
+    assert "[08](08_x.ipynb)" in table and table.count("(not yet)") == len(tables.COURSE) - 1
 
 
 def test_the_map_knows_every_notebook_of_the_repository():
-    assert set(overview.lessons_here()) <= set(overview.COURSE)
-    assert {n for _, _, numbers in overview.PARTS.values() for n in numbers} <= set(overview.COURSE)
+    assert set(tables.lessons_here()) <= set(tables.COURSE)
+    assert {n for _, _, numbers in platform_flow.PARTS.values() for n in numbers} <= set(
+        tables.COURSE
+    )
 
 
 def test_a_bar_would_break_a_table():
     with pytest.raises(ValueError, match="bar"):
-        overview.markdown_table(["a"], [("x | y",)])
+        tables.markdown_table(["a"], [("x | y",)])
 
 
 def test_a_font_without_the_character_is_not_called_chinese(monkeypatch):
-    monkeypatch.setitem(overview.mpl.rcParams, "font.family", ["DejaVu Sans"])  # matplotlib's own, no Chinese
-    assert overview.chinese_font() is None and overview.chinese_font("a") == "DejaVu Sans"
+    monkeypatch.setitem(
+        sizes.mpl.rcParams, "font.family", ["DejaVu Sans"]
+    )  # matplotlib's own, no Chinese
+    assert machine.chinese_font() is None and machine.chinese_font("a") == "DejaVu Sans"
 
 
 def test_the_machine_is_described_without_a_path():
-    described = overview.machine("cpu")
+    described = machine.describe_machine("cpu")
     assert described["device"] == "cpu" and described["cache"].startswith("writable")
-    assert not any(str(paths.CACHE()) in value for value in described.values())
+    assert not any(str(files.cache_folder()) in value for value in described.values())
 
 
 def test_a_cache_that_cannot_be_made_is_told(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("a file where a folder is needed")
     monkeypatch.setenv("SOCIALAI_CACHE", str(tmp_path / "file" / "cache"))
-    assert overview.machine("cpu")["cache"].startswith("not writable")
+    assert machine.describe_machine("cpu")["cache"].startswith("not writable")

@@ -9,16 +9,24 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from socialai import pretraining as P
 from socialai.errors import UserError
+from socialai.models import pretraining
 
-CHINESE = ["酒店很干净,服务也很好", "酒店不干净,服务很差", "房间很大,很干净", "服务很好,房间也很大"] * 3
-ENGLISH = ["The hotel was clean and the staff was friendly", "The hotel was dirty and the room was small"] * 3
+CHINESE = [
+    "酒店很干净,服务也很好",
+    "酒店不干净,服务很差",
+    "房间很大,很干净",
+    "服务很好,房间也很大",
+] * 3
+ENGLISH = [
+    "The hotel was clean and the staff was friendly",
+    "The hotel was dirty and the room was small",
+] * 3
 
 
 @pytest.fixture(scope="module")
 def characters():
-    return P.train_tokenizer(CHINESE, "characters", max_length=32)
+    return pretraining.train_tokenizer(CHINESE, "characters", max_length=32)
 
 
 def ids_of(tokenizer, texts):
@@ -32,25 +40,25 @@ def test_chinese_is_cut_into_characters(characters):
     assert characters.tokenize("酒店 很Ａ干净") == ["酒", "店", "很", "[UNK]", "干", "净"]
     ids = characters("酒店[MASK]好")["input_ids"]
     assert characters.convert_ids_to_tokens(ids) == ["[CLS]", "酒", "店", "[MASK]", "好", "[SEP]"]
-    assert characters.convert_ids_to_tokens(range(5)) == list(P.SPECIAL.values())
+    assert characters.convert_ids_to_tokens(range(5)) == list(pretraining.SPECIAL.values())
 
 
 def test_subwords_merge_what_is_frequent_and_spell_out_what_is_not():
-    tokenizer = P.train_tokenizer(ENGLISH, "subwords", n_vocab=120)
+    tokenizer = pretraining.train_tokenizer(ENGLISH, "subwords", n_vocab=120)
     assert tokenizer.tokenize("THE Hotel") == ["the", "hotel"]
     pieces = tokenizer.tokenize("cleandirty")
     assert len(pieces) > 1 and "".join(pieces) == "cleandirty"
 
 
 def test_the_vocabulary_is_capped_and_long_texts_are_cut():
-    tokenizer = P.train_tokenizer(CHINESE, "characters", n_vocab=9, max_length=6)
+    tokenizer = pretraining.train_tokenizer(CHINESE, "characters", n_vocab=9, max_length=6)
     assert len(tokenizer) == 9
     assert len(tokenizer("酒店" * 20, truncation=True)["input_ids"]) == 6
 
 
 def test_another_kind_of_tokenizer_is_refused():
     with pytest.raises(UserError, match="not 'words'"):
-        P.train_tokenizer(CHINESE, "words")
+        pretraining.train_tokenizer(CHINESE, "words")
 
 
 # Masking
@@ -60,8 +68,8 @@ def test_masking_follows_the_rule_of_bert(characters):
     ordinary = np.setdiff1d(np.arange(len(characters)), characters.all_special_ids)
     rng = np.random.default_rng(0)
     ids = torch.from_numpy(rng.choice(ordinary, (400, 100)))
-    inputs, labels = P.mask_tokens(ids, characters, rng)
-    chosen = labels != P.IGNORED
+    inputs, labels = pretraining.mask_tokens(ids, characters, rng)
+    chosen = labels != pretraining.IGNORED
     assert torch.equal(labels[chosen], ids[chosen]) and torch.equal(inputs[~chosen], ids[~chosen])
     masked = inputs[chosen] == characters.mask_token_id
     other = ~masked & (inputs[chosen] != ids[chosen])
@@ -76,25 +84,35 @@ def test_masking_follows_the_rule_of_bert(characters):
 @given(st.integers(0, 999), st.integers(1, 12), st.floats(0.0, 1.0))
 def test_special_tokens_are_never_masked_and_something_always_is(characters, seed, n, share):
     ids = torch.tensor([[2] + [7] * n + [3] + [0] * 3])  # [CLS] ... [SEP] and padding
-    inputs, labels = P.mask_tokens(ids, characters, np.random.default_rng(seed), share)
+    inputs, labels = pretraining.mask_tokens(ids, characters, np.random.default_rng(seed), share)
     special = ids < 5
-    assert (labels[special] == P.IGNORED).all() and torch.equal(inputs[special], ids[special])
-    assert (labels != P.IGNORED).any()
+    assert (labels[special] == pretraining.IGNORED).all() and torch.equal(
+        inputs[special], ids[special]
+    )
+    assert (labels != pretraining.IGNORED).any()
 
 
 def test_hidden_tokens_are_scored_only_where_nothing_can_be_copied(characters):
     ids = ids_of(characters, CHINESE * 10)
-    batches = list(P.hide(characters, ids, share=0.3, seed=1))
-    true = [row[row != characters.pad_token_id].tolist() for batch in batches for row in batch["true_ids"]]
+    batches = list(pretraining.hide(characters, ids, share=0.3, seed=1))
+    true = [
+        row[row != characters.pad_token_id].tolist()
+        for batch in batches
+        for row in batch["true_ids"]
+    ]
     assert true == ids
     for batch in batches:
-        hidden = batch["labels"] != P.IGNORED
-        assert torch.equal(hidden, batch["input_ids"] == characters.mask_token_id), "labels stand at [MASK], only there"
+        hidden = batch["labels"] != pretraining.IGNORED
+        assert torch.equal(hidden, batch["input_ids"] == characters.mask_token_id), (
+            "labels stand at [MASK], only there"
+        )
         assert torch.equal(batch["labels"][hidden], batch["true_ids"][hidden])
     # 1,170 characters, of which 0.8 x 0.3 are hidden; four standard errors are 0.05.
-    n = sum(int((batch["labels"] != P.IGNORED).sum()) for batch in batches)
+    n = sum(int((batch["labels"] != pretraining.IGNORED).sum()) for batch in batches)
     assert n / sum(len(row) - 2 for row in ids) == pytest.approx(0.24, abs=0.05)
-    again, other = (next(iter(P.hide(characters, ids, share=0.3, seed=seed))) for seed in (1, 2))
+    again, other = (
+        next(iter(pretraining.hide(characters, ids, share=0.3, seed=seed))) for seed in (1, 2)
+    )
     assert torch.equal(again["input_ids"], batches[0]["input_ids"])
     assert not torch.equal(other["input_ids"], batches[0]["input_ids"])
 
@@ -107,33 +125,47 @@ class Copies(torch.nn.Module):
         self.n_vocab = n_vocab
 
     def forward(self, input_ids, attention_mask):
-        return SimpleNamespace(last_hidden_state=20.0 * torch.nn.functional.one_hot(input_ids, self.n_vocab))
+        return SimpleNamespace(
+            last_hidden_state=20.0 * torch.nn.functional.one_hot(input_ids, self.n_vocab)
+        )
 
 
 def test_a_model_that_only_copies_gains_nothing_on_hidden_tokens(characters):
-    model = P.masked_model(characters, d_model=16, n_layers=1, n_heads=2)
+    model = pretraining.masked_model(characters, d_model=16, n_layers=1, n_heads=2)
     model.bert, model.cls = Copies(len(characters)), torch.nn.Identity()
     model.dummy = torch.nn.Parameter(torch.zeros(1))
     ids = ids_of(characters, CHINESE * 10)
     # It puts all on [MASK], which is never the answer: ln of e^20 + V - 1 against e^0.
-    assert P.held_out_loss(model, characters, ids, share=0.3) == pytest.approx(20, abs=1e-3)
-    batch = next(iter(P.hide(characters, ids, share=0.3)))
-    batch["labels"] = P.mask_tokens(batch["true_ids"], characters, np.random.default_rng(0), 0.3)[1]
-    assert P.masked_loss(model, batch).item() < 20 * 0.97, "counted over all chosen tokens it seems to know something"
+    assert pretraining.held_out_loss(model, characters, ids, share=0.3) == pytest.approx(
+        20, abs=1e-3
+    )
+    batch = next(iter(pretraining.hide(characters, ids, share=0.3)))
+    batch["labels"] = pretraining.mask_tokens(
+        batch["true_ids"], characters, np.random.default_rng(0), 0.3
+    )[1]
+    assert pretraining.masked_loss(model, batch).item() < 20 * 0.97, (
+        "counted over all chosen tokens it seems to know something"
+    )
 
 
-def test_the_loss_that_training_shows_is_that_at_masks_and_its_gradient_that_of_all_chosen(characters):
+def test_the_loss_that_training_shows_is_that_at_masks_and_its_gradient_that_of_all_chosen(
+    characters,
+):
     torch.manual_seed(0)
-    model = P.masked_model(characters, d_model=16, n_layers=1, n_heads=2).eval()
-    batch = next(iter(P.hide(characters, ids_of(characters, CHINESE), share=0.5)))
-    at_masks = P.masked_loss(model, batch).item()
-    batch["labels"] = P.mask_tokens(batch["true_ids"], characters, np.random.default_rng(0), 0.5)[1]
-    everywhere = P.masked_loss(model, batch)
+    model = pretraining.masked_model(characters, d_model=16, n_layers=1, n_heads=2).eval()
+    batch = next(iter(pretraining.hide(characters, ids_of(characters, CHINESE), share=0.5)))
+    at_masks = pretraining.masked_loss(model, batch).item()
+    batch["labels"] = pretraining.mask_tokens(
+        batch["true_ids"], characters, np.random.default_rng(0), 0.5
+    )[1]
+    everywhere = pretraining.masked_loss(model, batch)
     wanted = torch.autograd.grad(everywhere, model.bert.parameters(), allow_unused=True)
-    shown = P._loss_while_learning(model, batch, characters.mask_token_id)
+    shown = pretraining._loss_while_learning(model, batch, characters.mask_token_id)
     found = torch.autograd.grad(shown, model.bert.parameters(), allow_unused=True)
     assert shown.item() == pytest.approx(at_masks, rel=1e-6) and shown.item() != everywhere.item()
-    assert all(a is None or torch.allclose(a, b, atol=1e-7) for a, b in zip(wanted, found, strict=True))
+    assert all(
+        a is None or torch.allclose(a, b, atol=1e-7) for a, b in zip(wanted, found, strict=True)
+    )
 
 
 # Counting
@@ -141,22 +173,31 @@ def test_the_loss_that_training_shows_is_that_at_masks_and_its_gradient_that_of_
 
 def test_counting_by_hand():
     # After the first token: 1 2, 1 1, so 1 is seen 3 times, 2 once, 0 never; add one over V = 3: 4/7, 2/7, 1/7.
-    model = P.CountModel().fit([[0, 1, 2], [0, 1, 1]], 3, validation=[[0, 1]])
+    model = pretraining.CountModel().fit([[0, 1, 2], [0, 1, 1]], 3, validation=[[0, 1]])
     assert model.unigram == pytest.approx([1 / 7, 4 / 7, 2 / 7])
-    assert model.weight == 0.95, "0 is always followed by 1, so the pair deserves all the weight on offer"
+    assert model.weight == 0.95, (
+        "0 is always followed by 1, so the pair deserves all the weight on offer"
+    )
     # 1 is followed by 2 once and by 1 once.
-    assert model.probability(np.array([1]), np.array([2]), weight=0.5) == pytest.approx([0.5 * 1 / 2 + 0.5 * 2 / 7])
+    assert model.probability(np.array([1]), np.array([2]), weight=0.5) == pytest.approx(
+        [0.5 * 1 / 2 + 0.5 * 2 / 7]
+    )
     assert model.probability(np.array([2]), np.array([1]), weight=0.5) == pytest.approx([4 / 7]), (
         "2 was never a context"
     )
-    assert model.losses([[0, 1, 2]])["unigram"] == pytest.approx(-(math.log(4 / 7) + math.log(2 / 7)) / 2)
+    assert model.losses([[0, 1, 2]])["unigram"] == pytest.approx(
+        -(math.log(4 / 7) + math.log(2 / 7)) / 2
+    )
 
 
 def test_counting_where_tokens_were_hidden_by_hand():
     # p = 1/7, 4/7, 2/7 of 0, 1, 2 as above. Hidden: the 2 after a 1. 0 is special, never hidden: 2/7 over 6/7 is left.
-    model = P.CountModel().fit([[0, 1, 2], [0, 1, 1]], 3, validation=[[0, 1]])
+    model = pretraining.CountModel().fit([[0, 1, 2], [0, 1, 1]], 3, validation=[[0, 1]])
     true = torch.tensor([[0, 1, 2]])
-    batch = {"true_ids": true, "labels": torch.tensor([[P.IGNORED, P.IGNORED, 2]])}
+    batch = {
+        "true_ids": true,
+        "labels": torch.tensor([[pretraining.IGNORED, pretraining.IGNORED, 2]]),
+    }
     found = model.losses_where_hidden([batch], special=[0])
     after_1 = {w: 0.95 * share + 0.05 * p for w, share, p in [(0, 0, 1 / 7), (2, 1 / 2, 2 / 7)]}
     assert found["unigram"] == pytest.approx(-math.log(1 / 3))
@@ -164,16 +205,19 @@ def test_counting_where_tokens_were_hidden_by_hand():
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.lists(st.integers(0, 5), min_size=2, max_size=8), min_size=1, max_size=6), st.integers(0, 5))
+@given(
+    st.lists(st.lists(st.integers(0, 5), min_size=2, max_size=8), min_size=1, max_size=6),
+    st.integers(0, 5),
+)
 def test_probabilities_sum_to_one_after_any_token(ids, previous):
-    model = P.CountModel().fit(ids, 6, validation=ids)
+    model = pretraining.CountModel().fit(ids, 6, validation=ids)
     p = model.probability(np.full(6, previous), np.arange(6))
     assert (p > 0).all() and p.sum() == pytest.approx(1)
 
 
 def test_pairs_help_on_text_like_the_counted(characters):
     ids = ids_of(characters, CHINESE)
-    losses = P.CountModel().fit(ids, len(characters), validation=ids).losses(ids)
+    losses = pretraining.CountModel().fit(ids, len(characters), validation=ids).losses(ids)
     assert losses["bigram"] < losses["unigram"] < math.log(len(characters))
 
 
@@ -184,30 +228,43 @@ def test_losses_equal_those_of_transformers(characters):
     torch.manual_seed(0)
     batch = characters(CHINESE[:3], padding=True, return_tensors="pt")
     batch = {key: batch[key] for key in ("input_ids", "attention_mask")}
-    model = P.causal_model(characters, d_model=16, n_layers=1, n_heads=2).eval()
-    theirs = model(**batch, labels=batch["input_ids"].masked_fill(batch["attention_mask"] == 0, P.IGNORED)).loss
-    assert P.causal_loss(model, batch).item() == pytest.approx(theirs.item(), rel=1e-5)
-    model = P.masked_model(characters, d_model=16, n_layers=1, n_heads=2).eval()
-    batch["input_ids"], batch["labels"] = P.mask_tokens(batch["input_ids"], characters, np.random.default_rng(0))
-    assert P.masked_loss(model, batch).item() == pytest.approx(model(**batch).loss.item(), rel=1e-5)
+    model = pretraining.causal_model(characters, d_model=16, n_layers=1, n_heads=2).eval()
+    theirs = model(
+        **batch,
+        labels=batch["input_ids"].masked_fill(batch["attention_mask"] == 0, pretraining.IGNORED),
+    ).loss
+    assert pretraining.causal_loss(model, batch).item() == pytest.approx(theirs.item(), rel=1e-5)
+    model = pretraining.masked_model(characters, d_model=16, n_layers=1, n_heads=2).eval()
+    batch["input_ids"], batch["labels"] = pretraining.mask_tokens(
+        batch["input_ids"], characters, np.random.default_rng(0)
+    )
+    assert pretraining.masked_loss(model, batch).item() == pytest.approx(
+        model(**batch).loss.item(), rel=1e-5
+    )
 
 
-@pytest.mark.parametrize("make", [P.masked_model, P.causal_model])
+@pytest.mark.parametrize("make", [pretraining.masked_model, pretraining.causal_model])
 def test_pretraining_beats_counting_single_characters(characters, make):
     ids = ids_of(characters, CHINESE)
     torch.manual_seed(0)
     model = make(characters, d_model=32, n_layers=1, n_heads=2)
-    before = P.held_out_loss(model, characters, ids)
-    history = P.pretrain(model, characters, ids, epochs=60, learning_rate=1e-2, batch_size=6)
-    unigram = P.CountModel().fit(ids, len(characters), validation=ids).losses(ids)["unigram"]
-    assert before == pytest.approx(math.log(len(characters)), abs=0.5), "an untrained model knows nothing"
-    assert P.held_out_loss(model, characters, ids) < unigram / 2
+    before = pretraining.held_out_loss(model, characters, ids)
+    history = pretraining.pretrain(
+        model, characters, ids, epochs=60, learning_rate=1e-2, batch_size=6
+    )
+    unigram = (
+        pretraining.CountModel().fit(ids, len(characters), validation=ids).losses(ids)["unigram"]
+    )
+    assert before == pytest.approx(math.log(len(characters)), abs=0.5), (
+        "an untrained model knows nothing"
+    )
+    assert pretraining.held_out_loss(model, characters, ids) < unigram / 2
     assert len(history) == 60
 
 
 def test_a_causal_model_does_not_see_what_it_predicts(characters):
     torch.manual_seed(0)
-    model = P.causal_model(characters, d_model=16, n_layers=2, n_heads=2).eval()
+    model = pretraining.causal_model(characters, d_model=16, n_layers=2, n_heads=2).eval()
     ids = torch.tensor([characters("酒店很干净")["input_ids"]])
     changed = ids.clone()
     changed[0, 4] = characters.convert_tokens_to_ids("大")
@@ -217,10 +274,12 @@ def test_a_causal_model_does_not_see_what_it_predicts(characters):
 
 def test_a_causal_model_can_learn_from_a_share_of_the_tokens(characters, monkeypatch):
     ids, seen = ids_of(characters, CHINESE * 20), []
-    spied = P.causal_loss
-    monkeypatch.setattr(P, "causal_loss", lambda model, batch: seen.append(batch) or spied(model, batch))
-    model = P.causal_model(characters, d_model=16, n_layers=1, n_heads=2)
-    P.pretrain(model, characters, ids, epochs=1, share=0.3)
+    spied = pretraining.causal_loss
+    monkeypatch.setattr(
+        pretraining, "causal_loss", lambda model, batch: seen.append(batch) or spied(model, batch)
+    )
+    model = pretraining.causal_model(characters, d_model=16, n_layers=1, n_heads=2)
+    pretraining.pretrain(model, characters, ids, epochs=1, share=0.3)
     learnt = torch.cat([batch["learnt"][batch["attention_mask"].bool()] for batch in seen])
     # 2,820 tokens: four standard errors are 0.035; the first token of each batch of 8 is always learnt.
     assert learnt.double().mean() == pytest.approx(0.3, abs=0.04)
@@ -229,11 +288,15 @@ def test_a_causal_model_can_learn_from_a_share_of_the_tokens(characters, monkeyp
     batch["learnt"][2, 3] = True
     logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
     one = -logits[2, 2].log_softmax(-1)[batch["input_ids"][2, 3]].item()
-    assert spied(model, batch).item() == pytest.approx(one, rel=1e-5), "the loss is that of the one token learnt"
+    assert spied(model, batch).item() == pytest.approx(one, rel=1e-5), (
+        "the loss is that of the one token learnt"
+    )
 
 
 def test_a_shown_neighbour_reaches_the_next_position_only(characters):
-    model = P.show_neighbour(P.masked_model(characters, d_model=16, n_layers=1, n_heads=2)).eval()
+    model = pretraining.show_neighbour(
+        pretraining.masked_model(characters, d_model=16, n_layers=1, n_heads=2)
+    ).eval()
     words = model.bert.embeddings.word_embeddings
     ids = torch.tensor([characters("酒店很干净")["input_ids"]])
     wanted = words.weight[ids].clone()
@@ -244,9 +307,14 @@ def test_a_shown_neighbour_reaches_the_next_position_only(characters):
 def test_pretraining_resumes_to_the_same_losses(characters, tmp_path):
     def run(epochs, checkpoint=None):
         torch.manual_seed(0)
-        model = P.masked_model(characters, d_model=16, n_layers=1, n_heads=2)
-        history = P.pretrain(
-            model, characters, ids_of(characters, CHINESE), epochs, batch_size=4, checkpoint=checkpoint
+        model = pretraining.masked_model(characters, d_model=16, n_layers=1, n_heads=2)
+        history = pretraining.pretrain(
+            model,
+            characters,
+            ids_of(characters, CHINESE),
+            epochs,
+            batch_size=4,
+            checkpoint=checkpoint,
         )
         return [value for entry in history for value in entry["losses"]]
 
@@ -257,30 +325,48 @@ def test_pretraining_resumes_to_the_same_losses(characters, tmp_path):
 
 def test_a_trained_model_fills_the_mask_and_goes_on_with_a_text(characters):
     torch.manual_seed(0)
-    model = P.masked_model(characters, d_model=32, n_layers=1, n_heads=2)
-    P.pretrain(model, characters, ids_of(characters, CHINESE), epochs=150, learning_rate=3e-3, batch_size=6)
-    (guesses,) = P.fill_masks(model, characters, "酒[MASK]很干净", k=3)
+    model = pretraining.masked_model(characters, d_model=32, n_layers=1, n_heads=2)
+    pretraining.pretrain(
+        model, characters, ids_of(characters, CHINESE), epochs=150, learning_rate=3e-3, batch_size=6
+    )
+    (guesses,) = pretraining.fill_masks(model, characters, "酒[MASK]很干净", k=3)
     assert guesses[0][0] == "店" and guesses[0][1] > 0.3
     assert [p for _, p in guesses] == sorted((p for _, p in guesses), reverse=True)
     with pytest.raises(UserError, match="has none"):
-        P.fill_masks(model, characters, "酒店很干净")
-    causal = P.causal_model(characters, d_model=32, n_layers=1, n_heads=2)
-    P.pretrain(causal, characters, ids_of(characters, CHINESE), epochs=150, learning_rate=3e-3, batch_size=6)
-    text = P.continue_text(causal, characters, "酒店", n=20).replace(" ", "")
+        pretraining.fill_masks(model, characters, "酒店很干净")
+    causal = pretraining.causal_model(characters, d_model=32, n_layers=1, n_heads=2)
+    pretraining.pretrain(
+        causal,
+        characters,
+        ids_of(characters, CHINESE),
+        epochs=150,
+        learning_rate=3e-3,
+        batch_size=6,
+    )
+    text = pretraining.continue_text(causal, characters, "酒店", n=20).replace(" ", "")
     assert text.startswith("酒店") and len(text) > 4
 
 
 def test_own_weights_become_an_encoder_for_the_classifier(characters, tmp_path):
-    from socialai.bert import BertTextClassifier
+    from socialai.models.bert import BertTextClassifier
 
     torch.manual_seed(0)
-    model = P.masked_model(characters, d_model=16, n_layers=1, n_heads=2)
+    model = pretraining.masked_model(characters, d_model=16, n_layers=1, n_heads=2)
     model.save_pretrained(tmp_path), characters.save_pretrained(tmp_path)
     labels = [1, 0, 1, 1] * 3
     classifier = BertTextClassifier(
-        str(tmp_path), learning_rate=0.01, epochs=15, max_length=32, freeze_embeddings=False, device="cpu"
+        str(tmp_path),
+        learning_rate=0.01,
+        epochs=15,
+        max_length=32,
+        freeze_embeddings=False,
+        device="cpu",
     ).fit(CHINESE, labels)
     assert (classifier.predict(CHINESE) == labels).all()
-    untouched = BertTextClassifier(str(tmp_path), learning_rate=0.0, epochs=1, device="cpu").fit(CHINESE, labels)
+    untouched = BertTextClassifier(str(tmp_path), learning_rate=0.0, epochs=1, device="cpu").fit(
+        CHINESE, labels
+    )
     mine, theirs = model.bert.state_dict(), untouched.model_.bert.state_dict()
-    assert all(torch.equal(mine[name], theirs[name]) for name in theirs), "it begins with the weights that were saved"
+    assert all(torch.equal(mine[name], theirs[name]) for name in theirs), (
+        "it begins with the weights that were saved"
+    )

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 from small_course import write_notebook
 
-from socialai import experiments, paths, report, results, runs, sweep_figures, sweeps
+from socialai import files, results
+from socialai.course import build, report, runs, sweep_figures, sweeps
 from socialai.errors import UserError
 
 YAML = """
@@ -24,17 +25,31 @@ results: [score]
 def repository(tmp_path, monkeypatch):
     """A repository with one notebook and one sweep of it."""
     for name in ("NOTEBOOKS", "BUILD", "FIGURES"):
-        monkeypatch.setattr(paths, name, tmp_path / name.lower())
-    write_notebook(paths.NOTEBOOKS, "01_a", "results.record(f'score_{name}', seed + rate)\nresults.record('other', 1)")
-    (paths.NOTEBOOKS / "experiments").mkdir()
-    (paths.NOTEBOOKS / "experiments" / "two.yaml").write_text(YAML)
+        monkeypatch.setattr(files, name, tmp_path / name.lower())
+    write_notebook(
+        files.NOTEBOOKS,
+        "01_a",
+        "results.record(f'score_{name}', seed + rate)\nresults.record('other', 1)",
+    )
+    (files.NOTEBOOKS / "experiments").mkdir()
+    (files.NOTEBOOKS / "experiments" / "two.yaml").write_text(YAML)
     return tmp_path
 
 
 def pretend(*points, plus=0.0):
     """(point, recorded results) as runs at these points would give."""
     return [
-        (p, {f"score_{p['name']}": {"value": p["seed"] + plus, "band": None, "published": None, "source": None}})
+        (
+            p,
+            {
+                f"score_{p['name']}": {
+                    "value": p["seed"] + plus,
+                    "band": None,
+                    "published": None,
+                    "source": None,
+                }
+            },
+        )
         for p in points
     ]
 
@@ -42,8 +57,13 @@ def pretend(*points, plus=0.0):
 def test_a_name_that_ends_in_a_grid_value_is_the_result_for_that_value(repository):
     sweep = sweeps.read("two")
     assert len(sweep.points()) == 6 and sweep.axes == ["name"]
-    table = sweeps.summary(sweeps.rows(sweep, pretend(*(p for p, _ in sweep.points()))), ["name", "result"])
-    assert table.values.tolist() == [["tfidf", "score", 1.0, 1.0, 3, None], ["majority", "score", 1.0, 1.0, 3, None]]
+    table = sweeps.summary(
+        sweeps.rows(sweep, pretend(*(p for p, _ in sweep.points()))), ["name", "result"]
+    )
+    assert table.values.tolist() == [
+        ["tfidf", "score", 1.0, 1.0, 3, None],
+        ["majority", "score", 1.0, 1.0, 3, None],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -89,8 +109,15 @@ def test_the_interval_of_a_mean_is_the_one_of_student():
 
 
 def test_results_of_one_kind_and_size_share_a_panel():
-    means = pd.Series({"m_ndcg_a": 0.4, "m_seconds_a": 0.5, "m_ndcg_b": 0.03, "m_ndcg_c": 0.01, "m_ndcg_d": -0.1})
-    assert sweep_figures.panels(means) == [["m_ndcg_a", "m_ndcg_b"], ["m_seconds_a"], ["m_ndcg_c"], ["m_ndcg_d"]]
+    means = pd.Series(
+        {"m_ndcg_a": 0.4, "m_seconds_a": 0.5, "m_ndcg_b": 0.03, "m_ndcg_c": 0.01, "m_ndcg_d": -0.1}
+    )
+    assert sweep_figures.panels(means) == [
+        ["m_ndcg_a", "m_ndcg_b"],
+        ["m_seconds_a"],
+        ["m_ndcg_c"],
+        ["m_ndcg_d"],
+    ]
 
 
 def test_labels_that_would_overlap_are_moved_apart_around_their_middle():
@@ -102,7 +129,8 @@ def test_labels_that_would_overlap_are_moved_apart_around_their_middle():
 
 
 @pytest.mark.parametrize(
-    ("ticks", "style"), [(["100", "300"], "-"), ([1e-05, 2e-05], "-"), (["encoder", "decoder"], "None")]
+    ("ticks", "style"),
+    [(["100", "300"], "-"), ([1e-05, 2e-05], "-"), (["encoder", "decoder"], "None")],
 )
 def test_marks_are_joined_along_numbers_only(ticks, style):
     ax = sweep_figures.figures.subplots()[1]
@@ -136,23 +164,34 @@ def test_the_report_shows_finished_runs_or_else_the_committed_ones(repository):
     sweeps.keep(sweep, pretend(*(p for p, _ in sweep.points())))
     page, shown, table = report.write_runs()
     assert "committed" in shown[0]["what"] and table is None
-    experiments.build([run for _, run in sweep.points()[:2]], 2)
+    build.build([run for _, run in sweep.points()[:2]], 2)
     page, shown, table = report.write_runs()
     assert "2 of 6 runs, finished here" in shown[0]["what"]
-    assert ["rate=0.25, name=tfidf", "score_tfidf", 0.25] in table[["parameters", "result", "mean"]].values.tolist()
+    assert ["rate=0.25, name=tfidf", "score_tfidf", 0.25] in table[
+        ["parameters", "result", "mean"]
+    ].values.tolist()
     text = page.read_text(encoding="utf-8")
     assert "data:image/svg+xml;base64," in text and "left out" not in text
-    write_notebook(paths.NOTEBOOKS, "01_a", "results.record('another', 1)")
+    write_notebook(files.NOTEBOOKS, "01_a", "results.record('another', 1)")
     assert "2 finished runs are left out" in report.write_runs()[0].read_text(encoding="utf-8")
 
 
 def test_the_summary_of_a_course_is_exactly_as_documented(repository):
-    write_notebook(paths.NOTEBOOKS, "02_b", "raise ValueError('<b>')")
-    outcomes = experiments.build([runs.make_run("01"), runs.make_run("02")], 2)
+    write_notebook(files.NOTEBOOKS, "02_b", "raise ValueError('<b>')")
+    outcomes = build.build([runs.make_run("01"), runs.make_run("02")], 2)
     page = report.write_course(outcomes)
     passed, failed = json.loads((page.parent / "summary.json").read_text())["notebooks"]
     assert list(passed) == ["notebook", "status", "seconds", "reason", "results"]
     assert passed["status"] == "passed" and passed["seconds"] > 0 and passed["reason"] == ""
-    assert passed["results"]["other"] == {"value": 1.0, "band": None, "published": None, "source": None}
-    assert (failed["status"], failed["reason"], failed["results"]) == ("failed", "02_b, cell 3: ValueError: <b>", {})
+    assert passed["results"]["other"] == {
+        "value": 1.0,
+        "band": None,
+        "published": None,
+        "source": None,
+    }
+    assert (failed["status"], failed["reason"], failed["results"]) == (
+        "failed",
+        "02_b, cell 3: ValueError: <b>",
+        {},
+    )
     assert "&lt;b&gt;" in page.read_text(encoding="utf-8"), "text from a notebook is escaped"

@@ -4,15 +4,17 @@ import math
 
 import pytest
 
-from socialai import paths, results
+from socialai import files, results
 
 
 @pytest.fixture
 def repository(tmp_path, monkeypatch):
     """An empty repository with one notebook, one committed result with a band and one without."""
-    monkeypatch.setattr(paths, "RESULTS", tmp_path / "results.json")
+    monkeypatch.setattr(files, "RESULTS", tmp_path / "results.json")
     run(tmp_path, exact=0.5, banded=0.8)
-    results.write_json(paths.RESULTS, {"01_x": {"seconds": 1, "results": results.read(tmp_path / "runs" / "01_x")}})
+    results.write_json(
+        files.RESULTS, {"01_x": {"seconds": 1, "results": results.read(tmp_path / "runs" / "01_x")}}
+    )
     return tmp_path
 
 
@@ -22,7 +24,9 @@ def run(folder, exact, banded):
     results.record("banded", banded, band=(0.7, 0.9), published=0.75, source="somebody 2020")
 
 
-@pytest.mark.parametrize(("exact", "banded", "named"), [(0.5, 0.8, None), (0.5, 0.71, None), (0.502, 0.8, "exact")])
+@pytest.mark.parametrize(
+    ("exact", "banded", "named"), [(0.5, 0.8, None), (0.5, 0.71, None), (0.502, 0.8, "exact")]
+)
 def test_a_rerun_is_compared_with_what_is_committed(repository, exact, banded, named):
     run(repository, exact, banded)
     found = results.differences({"01_x": repository / "runs" / "01_x"})
@@ -30,8 +34,8 @@ def test_a_rerun_is_compared_with_what_is_committed(repository, exact, banded, n
 
 
 def test_a_number_edited_by_hand_is_found_even_inside_nothing_else(repository):
-    text = paths.RESULTS.read_text().replace("0.8,", "0.95,")
-    paths.RESULTS.write_text(text)
+    text = files.RESULTS.read_text().replace("0.8,", "0.95,")
+    files.RESULTS.write_text(text)
     assert "banded" in results.differences({"01_x": repository / "runs" / "01_x"})[0]
 
 
@@ -39,7 +43,10 @@ def test_a_result_that_vanished_and_one_that_is_new_are_named(repository):
     results.start("01_x", repository / "runs" / "01_x")
     results.record("new", 1.0)
     found = "\n".join(results.differences({"01_x": repository / "runs" / "01_x"}))
-    assert "new is recorded but not committed" in found and "exact is committed but no longer recorded" in found
+    assert (
+        "new is recorded but not committed" in found
+        and "exact is committed but no longer recorded" in found
+    )
 
 
 @pytest.mark.parametrize(
@@ -56,7 +63,9 @@ def test_what_may_not_be_recorded(arguments, reason):
         results.record("bad", **arguments)
 
 
-@pytest.mark.parametrize(("given", "kept"), [({}, [0, 1]), ({"seed": 3, "device": "cpu"}, [0, 1]), ({"n": 5}, None)])
+@pytest.mark.parametrize(
+    ("given", "kept"), [({}, [0, 1]), ({"seed": 3, "device": "cpu"}, [0, 1]), ({"n": 5}, None)]
+)
 def test_a_band_holds_at_defaults_over_seeds_and_not_for_other_parameters(tmp_path, given, kept):
     results.write_json(tmp_path / "params.json", given)
     results.start("01_x", tmp_path)
@@ -69,7 +78,9 @@ def test_a_band_holds_at_defaults_over_seeds_and_not_for_other_parameters(tmp_pa
         results.record("outside", 2.0, band=(0, 1))
 
 
-@pytest.mark.parametrize(("value", "shown"), [(0.12345, "0.123"), (102267648.0, "102,267,648"), (3.2e-15, "3.2e-15")])
+@pytest.mark.parametrize(
+    ("value", "shown"), [(0.12345, "0.123"), (102267648.0, "102,267,648"), (3.2e-15, "3.2e-15")]
+)
 def test_numbers_are_shown_with_at_most_three_decimals(value, shown):
     assert results.number(value) == shown
 
@@ -100,8 +111,11 @@ def test_results_of_a_notebook_that_is_left_out_are_not_missed(monkeypatch, tmp_
 
 
 def test_a_notebook_whose_data_set_is_not_here_is_left_out_with_the_reason(monkeypatch):
-    from socialai import checks, data, paths
+    from socialai import data, files
+    from socialai.course import verify
 
-    notebooks = sorted(paths.NOTEBOOKS.glob("*.ipynb"))
-    monkeypatch.setattr(data, "unavailable", lambda name: "cold: not here" if name == "cold" else None)
-    assert checks.without_data(notebooks) == {"10_moderation": "cold: not here"}
+    notebooks = sorted(files.NOTEBOOKS.glob("*.ipynb"))
+    monkeypatch.setattr(
+        data, "unavailable", lambda name: "cold: not here" if name == "cold" else None
+    )
+    assert verify.without_data(notebooks) == {"12_moderation": "cold: not here"}

@@ -4,10 +4,10 @@ import pandas as pd
 import pytest
 
 from socialai import data
-from socialai.data import schemas
 from socialai.data.loaders import LOADERS
 from socialai.data.registry import entry
 from socialai.errors import UserError
+from tests import schemas
 
 NAMES = list(LOADERS)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from socialai import text as T
+from socialai.preprocessing import cleaning, duplicates, word_vectors, words
 
 # Pieces that rules look for, and halves of them, so that random texts hit the rules and their seams.
 PIECES = (
@@ -17,12 +17,15 @@ PIECES = (
     " a@b.cn http:// https://t.co/x www. www.a.cn . / ： ＠ ＃ ＆ ＜ ｇ ｶ ﾞ １ ² ½ ﷺ 𝓯 é e 臺 後 薴 苧 好 哈哈哈哈 aaaa"
     " 1111 !!!! 😂 👩 💻 👍 🏽 ❤ 🇨 🇳 🏴 ا ب क ष 한 ᄒ"
 ).split(" ")
-PIECES += list("\u0301\ufe0f\u200d\u200c\u200b\ufeff\u00ad\u202e\u200f\u094d\u3164\U000e0067\U000e007f\u20e3")
+PIECES += list(
+    "\u0301\ufe0f\u200d\u200c\u200b\ufeff\u00ad\u202e\u200f\u094d\u3164\U000e0067\U000e007f\u20e3"
+)
 PIECES += list(" \n\t\u3000\u2028\x00\x1b\x85") + ["\ud83d", "\ude02"]
 TEXTS = st.lists(
-    st.sampled_from(PIECES) | st.characters() | st.characters(categories=["Cs", "Cf", "Cc", "Lo"]), max_size=30
+    st.sampled_from(PIECES) | st.characters() | st.characters(categories=["Cs", "Cf", "Cc", "Lo"]),
+    max_size=30,
 ).map("".join)
-RULES = [*T.RULES, T.clean]
+RULES = [*cleaning.RULES, cleaning.clean]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
@@ -43,46 +46,74 @@ def test_a_rule_never_raises_settles_at_once_and_never_grows_beyond_three_times(
 @given(TEXTS)
 def test_named_emoji_settle_and_stay_bounded(text):
     for language in ("en", "zh"):
-        once = T.name_emoji(text, language)
-        assert T.name_emoji(once, language) == once and len(once) <= 100 * len(text)
+        once = cleaning.name_emoji(text, language)
+        assert cleaning.name_emoji(once, language) == once and len(once) <= 100 * len(text)
 
 
 @settings(max_examples=300, deadline=None)
 @given(TEXTS)
 def test_a_cleaned_text_can_be_stored_and_shown(text):
-    cleaned = T.clean(text)
+    cleaned = cleaning.clean(text)
     cleaned.encode("utf-8")
     assert cleaned == cleaned.strip() and "  " not in cleaned
     assert not any(unicodedata.category(c) == "Cc" or c in "\u200b\ufeff\u202e" for c in cleaned)
 
 
 KEPT_AND_CHANGED = [
-    (T.strip_controls, "a\x00b\x1b[1m\tc\n", "ab[1m\tc\n"),
-    (T.strip_controls, "\ud83d好", "好"),
-    (T.unescape_html, "&#34;外地人&#34; A&amp;amp;B", '"外地人" A&B'),
-    (T.unescape_html, "山贼。&lt;br&gt;一群人 <b>很</b>好", "山贼。 一群人 很好"),
-    (T.unescape_html, "<孩子慢慢来> I <3 you, 1 < 2 > 0, AT&T", "<孩子慢慢来> I <3 you, 1 < 2 > 0, AT&T"),
-    (T.strip_bidi, "ab\u202edc\u202c שלום", "abdc שלום"),
-    (T.strip_zero_width, "Well, \u200b*we\u200b*, 代\u200d购\ufeff", "Well, *we*, 代购"),
-    (T.strip_zero_width, "🤦\u200d♂️ 👩\u200d💻 ?\u200d♂️", "🤦\u200d♂️ 👩\u200d💻 ?♂️"),
-    (T.strip_zero_width, "می\u200cخواهم क्\u200dष", "می\u200cخواهم क्\u200dष"),
-    (T.strip_zero_width, "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f", ...),
-    (T.strip_zero_width, "buy\U000e0062\U000e0075\U000e0079 ❤\ufe0f x\ufe0f", "buy ❤\ufe0f x"),
-    (T.fold_width, "ＡＢＣ１２３！　＠ 𝓯𝓻𝓮𝓮 ｶﾞ e\u0301", "ABC123! @ free ガ é"),
-    (T.fold_width, "10² ½ ① ™ ㎏ … ﷺ", "10² ½ ① ™ ㎏ … ﷺ"),
-    (T.mask_urls, "看http://t.cn/A0b?x=1真好，www.a-b.com。", "看 http 真好， http 。"),
-    (T.mask_urls, "(https://t.co/x), awww.cute http:", "( http ), awww.cute http:"),
-    (T.mask_mentions, ".@DRUDGE_REPORT's //@小明_1:好 @a", ".@user's //@user:好 @user"),
-    (T.mask_mentions, "早餐 @_@ a@b.com @ 7", "早餐 @_@ a@b.com @ 7"),
-    (T.open_hashtags, "#开个玩笑#好 了#微笑 #美国 大选#", " 开个玩笑 好 了 微笑   美国 大选 "),
-    (T.open_hashtags, "#MakeAmericaGreatAgain #NBCNews #MAGA", " Make America Great Again   NBC News   MAGA "),
-    (T.open_hashtags, "We're #1 in C# &#x27; #️⃣", "We're #1 in C# &#x27; #️⃣"),
-    (T.to_simplified, "因為人們會以賢慧當枷鎖", "因为人们会以贤慧当枷锁"),
-    (T.to_simplified, "乾隆 a\x00b \ud800", "乾隆 a\x00b "),
-    (T.shorten_runs, "Noooooo 好好好好好!!!! 10000 good 哈哈哈", "Nooo 好好好!!! 10000 good 哈哈哈"),
-    (T.shorten_runs, "👩\u200d💻" * 5 + "🇨🇳" * 4 + "👍🏽" * 4, "👩\u200d💻" * 3 + "🇨🇳" * 3 + "👍🏽" * 3),
-    (T.collapse_spaces, "  a\u3000\n\tb ", "a b"),
-    (T.name_emoji, "😂👩\u200d💻", ":face_with_tears_of_joy::woman_technologist:"),
+    (cleaning.strip_controls, "a\x00b\x1b[1m\tc\n", "ab[1m\tc\n"),
+    (cleaning.strip_controls, "\ud83d好", "好"),
+    (cleaning.unescape_html, "&#34;外地人&#34; A&amp;amp;B", '"外地人" A&B'),
+    (cleaning.unescape_html, "山贼。&lt;br&gt;一群人 <b>很</b>好", "山贼。 一群人 很好"),
+    (
+        cleaning.unescape_html,
+        "<孩子慢慢来> I <3 you, 1 < 2 > 0, AT&T",
+        "<孩子慢慢来> I <3 you, 1 < 2 > 0, AT&T",
+    ),
+    (cleaning.strip_bidi, "ab\u202edc\u202c שלום", "abdc שלום"),
+    (cleaning.strip_zero_width, "Well, \u200b*we\u200b*, 代\u200d购\ufeff", "Well, *we*, 代购"),
+    (cleaning.strip_zero_width, "🤦\u200d♂️ 👩\u200d💻 ?\u200d♂️", "🤦\u200d♂️ 👩\u200d💻 ?♂️"),
+    (cleaning.strip_zero_width, "می\u200cخواهم क्\u200dष", "می\u200cخواهم क्\u200dष"),
+    (
+        cleaning.strip_zero_width,
+        "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
+        ...,
+    ),
+    (
+        cleaning.strip_zero_width,
+        "buy\U000e0062\U000e0075\U000e0079 ❤\ufe0f x\ufe0f",
+        "buy ❤\ufe0f x",
+    ),
+    (cleaning.fold_width, "ＡＢＣ１２３！　＠ 𝓯𝓻𝓮𝓮 ｶﾞ e\u0301", "ABC123! @ free ガ é"),
+    (cleaning.fold_width, "10² ½ ① ™ ㎏ … ﷺ", "10² ½ ① ™ ㎏ … ﷺ"),
+    (cleaning.mask_urls, "看http://t.cn/A0b?x=1真好，www.a-b.com。", "看 http 真好， http 。"),
+    (cleaning.mask_urls, "(https://t.co/x), awww.cute http:", "( http ), awww.cute http:"),
+    (cleaning.mask_mentions, ".@DRUDGE_REPORT's //@小明_1:好 @a", ".@user's //@user:好 @user"),
+    (cleaning.mask_mentions, "早餐 @_@ a@b.com @ 7", "早餐 @_@ a@b.com @ 7"),
+    (
+        cleaning.open_hashtags,
+        "#开个玩笑#好 了#微笑 #美国 大选#",
+        " 开个玩笑 好 了 微笑   美国 大选 ",
+    ),
+    (
+        cleaning.open_hashtags,
+        "#MakeAmericaGreatAgain #NBCNews #MAGA",
+        " Make America Great Again   NBC News   MAGA ",
+    ),
+    (cleaning.open_hashtags, "We're #1 in C# &#x27; #️⃣", "We're #1 in C# &#x27; #️⃣"),
+    (cleaning.to_simplified, "因為人們會以賢慧當枷鎖", "因为人们会以贤慧当枷锁"),
+    (cleaning.to_simplified, "乾隆 a\x00b \ud800", "乾隆 a\x00b "),
+    (
+        cleaning.shorten_runs,
+        "Noooooo 好好好好好!!!! 10000 good 哈哈哈",
+        "Nooo 好好好!!! 10000 good 哈哈哈",
+    ),
+    (
+        cleaning.shorten_runs,
+        "👩\u200d💻" * 5 + "🇨🇳" * 4 + "👍🏽" * 4,
+        "👩\u200d💻" * 3 + "🇨🇳" * 3 + "👍🏽" * 3,
+    ),
+    (cleaning.collapse_spaces, "  a\u3000\n\tb ", "a b"),
+    (cleaning.name_emoji, "😂👩\u200d💻", ":face_with_tears_of_joy::woman_technologist:"),
 ]
 
 
@@ -92,60 +123,76 @@ def test_a_rule_changes_this_and_keeps_that(rule, before, after):
 
 
 ORDERS = [
-    ("&#64;小明", T.unescape_html, T.mask_mentions),
-    ("＃话题＃", T.fold_width, T.open_hashtags),
-    ("https://t.co/#MakeItSo", T.mask_urls, T.open_hashtags),
+    ("&#64;小明", cleaning.unescape_html, cleaning.mask_mentions),
+    ("＃话题＃", cleaning.fold_width, cleaning.open_hashtags),
+    ("https://t.co/#MakeItSo", cleaning.mask_urls, cleaning.open_hashtags),
 ]
 
 
 @pytest.mark.parametrize(("text", "first", "second"), ORDERS)
 def test_the_order_of_the_rules_matters(text, first, second):
-    assert T.RULES.index(first) < T.RULES.index(second)
-    assert T.collapse_spaces(second(first(text))) == T.clean(text)
-    assert T.collapse_spaces(first(second(text))) != T.clean(text)
+    assert cleaning.RULES.index(first) < cleaning.RULES.index(second)
+    assert cleaning.collapse_spaces(second(first(text))) == cleaning.clean(text)
+    assert cleaning.collapse_spaces(first(second(text))) != cleaning.clean(text)
 
 
 def test_one_round_of_idempotent_rules_is_not_idempotent_but_clean_is():
     hidden = "&am\u200bp;lt;br&gt;"
     once = hidden
-    for rule in T.RULES:
+    for rule in cleaning.RULES:
         once = rule(once)
-    assert once == "&amp;lt;br>" and T.clean(hidden) == "" == T.clean(T.clean(hidden))
+    assert once == "&amp;lt;br>" and cleaning.clean(hidden) == "" == cleaning.clean(
+        cleaning.clean(hidden)
+    )
 
 
 @pytest.mark.parametrize(
-    "attack", ["&amp;", "#65286;", "<b", "#a", "@a", "www.a.", "​", "\u0301", "👩\u200d", "http://", "&"]
+    "attack",
+    ["&amp;", "#65286;", "<b", "#a", "@a", "www.a.", "​", "\u0301", "👩\u200d", "http://", "&"],
 )
 def test_a_long_hostile_text_takes_little_time(attack):
     start = time.process_time()
-    T.clean("&" + attack * (20_000 // len(attack)))
+    cleaning.clean("&" + attack * (20_000 // len(attack)))
     assert time.process_time() - start < 5
 
 
 def test_characters_words_and_subwords_cut_where_they_should():
-    assert T.characters("好 é👩\u200d💻") == ["好", "é", "👩\u200d💻"]
-    assert T.words("这家酒店的服务太差了 OK") == ["这家", "酒店", "的", "服务", "太差", "了", "OK"]
-    assert "".join(T.subwords("这家酒店的服务太差了")).strip("▁") == "这家酒店的服务太差了"
+    assert words.characters("好 é👩\u200d💻") == ["好", "é", "👩\u200d💻"]
+    assert words.words("这家酒店的服务太差了 OK") == [
+        "这家",
+        "酒店",
+        "的",
+        "服务",
+        "太差",
+        "了",
+        "OK",
+    ]
+    assert "".join(words.subwords("这家酒店的服务太差了")).strip("▁") == "这家酒店的服务太差了"
 
 
 def test_near_duplicates_are_the_chains_of_pairs_that_brute_force_finds():
     rng = np.random.default_rng(0)
     base = ["".join(rng.choice(list("abcdefghij"), 60)) for _ in range(30)]
     # One or two changed letters leave a Jaccard similarity of 0.8 or more; other texts share almost nothing.
-    texts = base + [t[:i] + "zz"[: 1 + i % 2] + t[i + 1 :] for i, t in enumerate(base[:20])] + base[:5] + ["", "", "ab"]
-    sets = [T.shingles(t) for t in texts]
-    group = T.near_duplicates(texts, threshold=0.7)
+    texts = (
+        base
+        + [t[:i] + "zz"[: 1 + i % 2] + t[i + 1 :] for i, t in enumerate(base[:20])]
+        + base[:5]
+        + ["", "", "ab"]
+    )
+    sets = [duplicates.shingles(t) for t in texts]
+    group = duplicates.near_duplicates(texts, threshold=0.7)
     for i in range(len(texts)):
         for j in range(i):
-            assert (group[i] == group[j]) == (T.jaccard(sets[i], sets[j]) >= 0.7)
+            assert (group[i] == group[j]) == (duplicates.jaccard(sets[i], sets[j]) >= 0.7)
     assert group[:30].tolist() == list(range(30))
-    assert T.near_duplicates([]).tolist() == []
+    assert duplicates.near_duplicates([]).tolist() == []
 
 
 def test_a_chain_joins_what_is_not_alike_itself():
     texts = ["abcdefghijklmnopqrst", "abcdefghijklmnopq123", "abcdefghijklmn456123"]
-    assert T.jaccard(*(T.shingles(texts[i]) for i in (0, 2))) < 0.55
-    assert T.near_duplicates(texts, threshold=0.55).tolist() == [0, 0, 0]
+    assert duplicates.jaccard(*(duplicates.shingles(texts[i]) for i in (0, 2))) < 0.55
+    assert duplicates.near_duplicates(texts, threshold=0.55).tolist() == [0, 0, 0]
 
 
 def test_cooccurrences_equal_the_loops():
@@ -156,7 +203,7 @@ def test_cooccurrences_equal_the_loops():
             for j, b in enumerate(document):
                 if i != j and abs(i - j) <= window and a >= 0 and b >= 0:
                     expected[a, b] += 1
-    assert (T.cooccurrences(documents, 4, window).toarray() == expected).all()
+    assert (word_vectors.cooccurrences(documents, 4, window).toarray() == expected).all()
 
 
 def test_ppmi_is_its_formula_and_zero_for_independent_words():
@@ -165,8 +212,13 @@ def test_ppmi_is_its_formula_and_zero_for_independent_words():
     for i in range(3):
         for j in range(3):
             pmi = math.log(p[i, j] / (p[i].sum() * p[:, j].sum())) if p[i, j] else 0
-            assert T.ppmi(T.csr_matrix(counts))[i, j] == pytest.approx(max(0, pmi), abs=1e-12)
-    assert abs(T.ppmi(T.csr_matrix(np.outer([1, 2, 3], [4, 5, 6]))).toarray()).max() < 1e-12
+            assert word_vectors.ppmi(cleaning.csr_matrix(counts))[i, j] == pytest.approx(
+                max(0, pmi), abs=1e-12
+            )
+    assert (
+        abs(word_vectors.ppmi(cleaning.csr_matrix(np.outer([1, 2, 3], [4, 5, 6]))).toarray()).max()
+        < 1e-12
+    )
 
 
 def test_words_in_the_same_places_get_the_same_direction():
@@ -177,13 +229,20 @@ def test_words_in_the_same_places_get_the_same_direction():
         [word.format(rng.choice(nouns[k])) for word in (*frames[k], f"x{rng.integers(6)}")]
         for k in rng.integers(2, size=400)
     ]
-    vectors = T.WordVectors(n_dimensions=4, window=2).fit(documents)
-    assert vectors.nearest("cat", 1)[0][0] == "kitten" and vectors.nearest("car", 1)[0][0] == "truck"
+    vectors = word_vectors.WordVectors(n_dimensions=4, window=2).fit(documents)
+    assert (
+        vectors.nearest("cat", 1)[0][0] == "kitten" and vectors.nearest("car", 1)[0][0] == "truck"
+    )
     rows = vectors.transform([["cat", "purrs"], ["unknown"], []])
     assert np.linalg.norm(rows, axis=1) == pytest.approx([1, 0, 0])
-    assert (rows == T.WordVectors(n_dimensions=4, window=2).fit(documents).transform([["cat", "purrs"], [], []])).all()
+    assert (
+        rows
+        == word_vectors.WordVectors(n_dimensions=4, window=2)
+        .fit(documents)
+        .transform([["cat", "purrs"], [], []])
+    ).all()
 
 
 def test_word_vectors_need_more_words_than_dimensions():
     with pytest.raises(ValueError, match="too few"):
-        T.WordVectors(n_dimensions=50).fit([["a", "b"]] * 5)
+        word_vectors.WordVectors(n_dimensions=50).fit([["a", "b"]] * 5)

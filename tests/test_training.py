@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from socialai import optimizers as O
 from socialai.errors import UserError
-from socialai.training import autocast, step_parts, supports_bf16, train, warmup_cosine, warmup_linear
+from socialai.models import optimizers
+from socialai.models.profiling import step_parts
+from socialai.models.training import autocast, supports_bf16, train, warmup_cosine, warmup_linear
 
 CPU = torch.device("cpu")
 
@@ -51,7 +52,9 @@ def test_the_loop_learns_a_linear_rule():
     history = train(model, slices(16), loss, adamw(model), epochs=30)
     x, y = task()
     assert (model(x).argmax(1) == y).float().mean() >= 0.95
-    assert [entry["epoch"] for entry in history] == list(range(1, 31)) and len(history[0]["losses"]) == 4
+    assert [entry["epoch"] for entry in history] == list(range(1, 31)) and len(
+        history[0]["losses"]
+    ) == 4
     assert history[0]["validation"] is None and all(entry["seconds"] > 0 for entry in history)
 
 
@@ -63,7 +66,9 @@ def test_early_stopping_restores_the_best_weights():
         return next(scripted)
 
     history = train(model, slices(16), loss, adamw(model), epochs=5, validate=validate, patience=2)
-    assert [entry["validation"] for entry in history] == [0.5, 0.3, 0.4, 0.6], "it stops after two epochs without gain"
+    assert [entry["validation"] for entry in history] == [0.5, 0.3, 0.4, 0.6], (
+        "it stops after two epochs without gain"
+    )
     assert all(torch.equal(p, q) for p, q in zip(model.parameters(), seen[1], strict=True))
     assert not all(torch.equal(p, q) for p, q in zip(model.parameters(), seen[3], strict=True))
 
@@ -104,7 +109,9 @@ def test_progress_is_told_each_step_and_the_schedule_reaches_the_optimizer():
 
 
 @pytest.mark.parametrize("schedule", [warmup_linear, warmup_cosine])
-@pytest.mark.parametrize(("step", "expected"), [(0, 0.1), (4, 0.5), (9, 1.0), (10, 1.0), (55, 0.5), (100, 0.0)])
+@pytest.mark.parametrize(
+    ("step", "expected"), [(0, 0.1), (4, 0.5), (9, 1.0), (10, 1.0), (55, 0.5), (100, 0.0)]
+)
 def test_schedules_at_the_corners(schedule, step, expected):
     assert schedule(step, 100, 0.1) == pytest.approx(expected, abs=1e-12)
 
@@ -115,7 +122,9 @@ def test_the_cosine_is_that_of_transformers():
     optimizer = torch.optim.SGD(network().parameters(), lr=1.0)
     theirs = get_cosine_schedule_with_warmup(optimizer, num_warmup_steps=10, num_training_steps=100)
     # Theirs starts at 0 and is one step behind while it rises, so the falling part is compared.
-    assert all(theirs.lr_lambdas[0](s) == pytest.approx(warmup_cosine(s, 100, 0.1)) for s in range(10, 101))
+    assert all(
+        theirs.lr_lambdas[0](s) == pytest.approx(warmup_cosine(s, 100, 0.1)) for s in range(10, 101)
+    )
 
 
 @settings(max_examples=50, deadline=None)
@@ -124,7 +133,9 @@ def test_a_schedule_stays_between_0_and_1_and_rises_before_it_falls(n_steps, war
     factors = [schedule(step, n_steps, warmup) for step in range(n_steps)]
     top = int(np.argmax(factors))
     assert 0 <= min(factors) and factors[top] == 1
-    assert factors[: top + 1] == sorted(factors[: top + 1]) and factors[top:] == sorted(factors[top:], reverse=True)
+    assert factors[: top + 1] == sorted(factors[: top + 1]) and factors[top:] == sorted(
+        factors[top:], reverse=True
+    )
 
 
 # Precision
@@ -159,7 +170,10 @@ def test_accumulation_equals_the_large_batch(parts):
     )
     assert [len(entry["losses"]) for entry in b] == [2, 2, 2]
     assert np.allclose([e["losses"] for e in a], [e["losses"] for e in b], atol=1e-12)
-    assert all(torch.allclose(p, q, atol=1e-12) for p, q in zip(large.parameters(), small.parameters(), strict=True))
+    assert all(
+        torch.allclose(p, q, atol=1e-12)
+        for p, q in zip(large.parameters(), small.parameters(), strict=True)
+    )
 
 
 # Checkpoints
@@ -176,8 +190,21 @@ def run(epochs, checkpoint=None, seed=0, draws=0, validate=None):
         return [(x[i], y[i]) for i in order.split(16)]
 
     schedule = lambda step, n_steps: warmup_linear(step, 24, 0.2)  # noqa: E731
-    history = train(model, batches, loss, adamw(model), epochs, schedule, validate, 2, checkpoint=checkpoint, rng=rng)
-    return [v for entry in history for v in entry["losses"]], [p.detach().clone() for p in model.parameters()]
+    history = train(
+        model,
+        batches,
+        loss,
+        adamw(model),
+        epochs,
+        schedule,
+        validate,
+        2,
+        checkpoint=checkpoint,
+        rng=rng,
+    )
+    return [v for entry in history for v in entry["losses"]], [
+        p.detach().clone() for p in model.parameters()
+    ]
 
 
 def test_a_run_that_was_stopped_goes_on_to_the_same_losses(tmp_path):
@@ -187,7 +214,9 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_losses(tmp_path):
     resumed, resumed_weights = run(6, tmp_path / "state.pt", seed=5, draws=17)
     assert resumed == losses, "equal to the last bit"
     assert all(torch.equal(p, q) for p, q in zip(weights, resumed_weights, strict=True))
-    assert run(6, tmp_path / "state.pt", seed=9)[0] == losses, "a finished run is read, not trained again"
+    assert run(6, tmp_path / "state.pt", seed=9)[0] == losses, (
+        "a finished run is read, not trained again"
+    )
 
 
 @pytest.mark.parametrize("forgotten", ["optimizer", "generators", "rng"])
@@ -216,8 +245,12 @@ def test_early_stopping_goes_on_from_a_checkpoint(tmp_path):
     whole = run(5, validate=scripted(values))
     run(3, tmp_path / "state.pt", validate=scripted(values))
     resumed = run(5, tmp_path / "state.pt", validate=scripted(values[3:]))
-    assert len(resumed[0]) == 16 and resumed[0] == whole[0], "one more epoch, then patience is spent"
-    assert all(torch.equal(p, q) for p, q in zip(resumed[1], whole[1], strict=True)), "the weights of epoch 2"
+    assert len(resumed[0]) == 16 and resumed[0] == whole[0], (
+        "one more epoch, then patience is spent"
+    )
+    assert all(torch.equal(p, q) for p, q in zip(resumed[1], whole[1], strict=True)), (
+        "the weights of epoch 2"
+    )
 
 
 def test_a_checkpoint_that_does_not_fit_is_one_clear_line(tmp_path):
@@ -227,7 +260,9 @@ def test_a_checkpoint_that_does_not_fit_is_one_clear_line(tmp_path):
     with pytest.raises(UserError, match="other settings of the optimizer"):
         train(model, slices(16), loss, adamw(model, lr=1.0), 2, checkpoint=path)
     with pytest.raises(UserError, match="without rng"):
-        train(model, slices(16), loss, adamw(model), 2, checkpoint=path, rng=np.random.default_rng(0))
+        train(
+            model, slices(16), loss, adamw(model), 2, checkpoint=path, rng=np.random.default_rng(0)
+        )
     other = nn.Sequential(nn.Linear(6, 2))
     with pytest.raises(UserError, match="another model"):
         train(other, slices(16), loss, adamw(other), 2, checkpoint=path)
@@ -261,7 +296,9 @@ def test_the_parts_of_a_step_are_found():
 
     step()
     parts = step_parts(step)
-    assert all(parts[name] > 0 for name in ("matrix products", "dropout", "optimizer", "element-wise"))
+    assert all(
+        parts[name] > 0 for name in ("matrix products", "dropout", "optimizer", "element-wise")
+    )
     assert parts["fused attention"] == 0
     assert max(step_parts(lambda: x @ x).items(), key=lambda item: item[1])[0] == "matrix products"
 
@@ -269,13 +306,13 @@ def test_the_parts_of_a_step_are_found():
 # The parts by hand
 
 PAIRS = [
-    (O.SGD, torch.optim.SGD, {"lr": 0.1}),
-    (O.SGD, torch.optim.SGD, {"lr": 0.1, "momentum": 0.9}),
-    (O.SGD, torch.optim.SGD, {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.1}),
-    (O.Adam, torch.optim.Adam, {"lr": 0.01}),
-    (O.Adam, torch.optim.Adam, {"lr": 0.01, "betas": (0.8, 0.95), "weight_decay": 0.1}),
-    (O.AdamW, torch.optim.AdamW, {"lr": 0.01}),
-    (O.AdamW, torch.optim.AdamW, {"lr": 0.01, "weight_decay": 0.3}),
+    (optimizers.SGD, torch.optim.SGD, {"lr": 0.1}),
+    (optimizers.SGD, torch.optim.SGD, {"lr": 0.1, "momentum": 0.9}),
+    (optimizers.SGD, torch.optim.SGD, {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.1}),
+    (optimizers.Adam, torch.optim.Adam, {"lr": 0.01}),
+    (optimizers.Adam, torch.optim.Adam, {"lr": 0.01, "betas": (0.8, 0.95), "weight_decay": 0.1}),
+    (optimizers.AdamW, torch.optim.AdamW, {"lr": 0.01}),
+    (optimizers.AdamW, torch.optim.AdamW, {"lr": 0.01, "weight_decay": 0.3}),
 ]
 
 
@@ -283,7 +320,14 @@ PAIRS = [
 def test_optimizers_equal_torch_over_100_steps(ours, theirs, options):
     models = network(dtype=torch.float64), network(dtype=torch.float64)
     for model, kind in zip(models, (ours, theirs), strict=True):
-        train(model, slices(16, dtype=torch.float64), loss, kind(model.parameters(), **options), epochs=25, clip=None)
+        train(
+            model,
+            slices(16, dtype=torch.float64),
+            loss,
+            kind(model.parameters(), **options),
+            epochs=25,
+            clip=None,
+        )
     a, b = (torch.cat([p.detach().flatten() for p in m.parameters()]) for m in models)
     start = torch.cat([p.detach().flatten() for p in network(dtype=torch.float64).parameters()])
     assert (a - b).abs().max() <= 1e-7 and (a - start).abs().max() > 0.1
@@ -291,7 +335,7 @@ def test_optimizers_equal_torch_over_100_steps(ours, theirs, options):
 
 def test_decay_inside_the_gradient_is_not_decay_of_the_weights():
     weights = []
-    for kind in (O.Adam, O.AdamW):
+    for kind in (optimizers.Adam, optimizers.AdamW):
         p = torch.ones(1, requires_grad=True)
         optimizer = kind([p], lr=0.1, weight_decay=0.1)
         p.grad = torch.full((1,), 5.0)
@@ -304,7 +348,7 @@ def test_decay_inside_the_gradient_is_not_decay_of_the_weights():
 
 def test_a_parameter_without_gradient_stays():
     p, q = torch.ones(1, requires_grad=True), torch.ones(1, requires_grad=True)
-    for kind in (O.SGD, O.AdamW):
+    for kind in (optimizers.SGD, optimizers.AdamW):
         p.grad = torch.ones(1)
         kind([p, q], lr=0.1).step()
     assert p.item() < 1 and q.item() == 1
@@ -313,7 +357,14 @@ def test_a_parameter_without_gradient_stays():
 def test_a_hand_written_optimizer_resumes_too(tmp_path):
     def go(epochs, path=None):
         model = network()
-        history = train(model, slices(16), loss, O.AdamW(model.parameters(), lr=0.01), epochs, checkpoint=path)
+        history = train(
+            model,
+            slices(16),
+            loss,
+            optimizers.AdamW(model.parameters(), lr=0.01),
+            epochs,
+            checkpoint=path,
+        )
         return [v for entry in history for v in entry["losses"]]
 
     whole = go(4)
@@ -332,9 +383,13 @@ def test_backpropagation_by_hand_equals_autograd(shape):
         name: torch.randn(size, generator=generator, dtype=torch.float64, requires_grad=True)
         for name, size in sizes.items()
     }
-    theirs = cross_entropy((x @ weights["W1"] + weights["b1"]).relu() @ weights["W2"] + weights["b2"], y)
+    theirs = cross_entropy(
+        (x @ weights["W1"] + weights["b1"]).relu() @ weights["W2"] + weights["b2"], y
+    )
     theirs.backward()
-    ours, gradients = O.two_layer_gradients(x, y, **{name: w.detach() for name, w in weights.items()})
+    ours, gradients = optimizers.two_layer_gradients(
+        x, y, **{name: w.detach() for name, w in weights.items()}
+    )
     assert ours.item() == pytest.approx(theirs.item(), abs=1e-12)
     assert all((gradients[name] - w.grad).abs().max() <= 1e-12 for name, w in weights.items())
 
@@ -345,7 +400,9 @@ def test_cross_entropy_equals_torch_at_any_scale(n, k, scale, seed):
     generator = torch.Generator().manual_seed(seed)
     logits = scale * torch.randn(n, k, generator=generator, dtype=torch.float64)
     y = torch.randint(k, (n,), generator=generator)
-    assert O.cross_entropy(logits, y).item() == pytest.approx(cross_entropy(logits, y).item(), rel=1e-12, abs=1e-12)
+    assert optimizers.cross_entropy(logits, y).item() == pytest.approx(
+        cross_entropy(logits, y).item(), rel=1e-12, abs=1e-12
+    )
 
 
 @pytest.mark.parametrize("largest", [0.1, 1.0, 1e6])
@@ -356,20 +413,25 @@ def test_clip_equals_torch(largest):
     for p, g in zip(parameters, gradients, strict=True):
         p.grad = g.clone()
     theirs = nn.utils.clip_grad_norm_(parameters, largest)
-    ours, norm = O.clip(gradients, largest)
+    ours, norm = optimizers.clip(gradients, largest)
     assert norm.item() == pytest.approx(theirs.item(), rel=1e-6)
     assert all(torch.allclose(g, p.grad, rtol=1e-5) for g, p in zip(ours, parameters, strict=True))
 
 
 @pytest.mark.parametrize(
     ("kind", "initialise"),
-    [("Xavier", nn.init.xavier_normal_), ("He", lambda w: nn.init.kaiming_normal_(w, nonlinearity="relu"))],
+    [
+        ("Xavier", nn.init.xavier_normal_),
+        ("He", lambda w: nn.init.kaiming_normal_(w, nonlinearity="relu")),
+    ],
 )
 def test_initialisations_have_the_spread_that_torch_draws(kind, initialise):
     torch.manual_seed(0)
     w = initialise(torch.empty(300, 500))  # torch keeps weights as (fan_out, fan_in)
     # 150,000 draws: the sample deviation's own error is 1 / sqrt(300,000), 0.2 %.
-    assert w.std().item() == pytest.approx(O.weight_std(kind, fan_in=500, fan_out=300), rel=0.01)
+    assert w.std().item() == pytest.approx(
+        optimizers.weight_std(kind, fan_in=500, fan_out=300), rel=0.01
+    )
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -377,7 +439,7 @@ def test_he_keeps_the_signal_through_50_layers_and_the_others_lose_it(seed):
     def last(kind):
         generator = torch.Generator().manual_seed(seed)
         x = torch.randn(64, 256, generator=generator, dtype=torch.float64)
-        forward, backward = O.signal(x, kind, 50, torch.relu, generator)
+        forward, backward = optimizers.signal(x, kind, 50, torch.relu, generator)
         assert len(forward) == len(backward) == 50
         return math.log10(forward[-1]), math.log10(backward[0])
 
@@ -390,10 +452,12 @@ def test_he_keeps_the_signal_through_50_layers_and_the_others_lose_it(seed):
 def test_a_signal_whose_square_is_no_number_is_still_measured(kind, expected):
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(64, 256, generator=generator, dtype=torch.float64)
-    forward, backward = O.signal(x, kind, 200, torch.relu, generator)
-    assert (math.log10(forward[-1]), math.log10(backward[0])) == pytest.approx((expected, expected), abs=4)
+    forward, backward = optimizers.signal(x, kind, 200, torch.relu, generator)
+    assert (math.log10(forward[-1]), math.log10(backward[0])) == pytest.approx(
+        (expected, expected), abs=4
+    )
 
 
 def test_an_unknown_initialisation_is_named():
     with pytest.raises(ValueError, match="Glorot"):
-        O.weight_std("Glorot", 1, 1)
+        optimizers.weight_std("Glorot", 1, 1)

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy
 
-from socialai import transformer as T
-from socialai.attention import causal_mask, padding_mask
+from socialai.models import decoding, transformer
+from socialai.models.attention import causal_mask, padding_mask
 
 TOLERANCE = [(torch.float64, 1e-12), (torch.float32, 1e-5)]
 PARTS = pytest.mark.parametrize("norm_first", [False, True], ids=["post_norm", "pre_norm"])
-FAMILIES = [T.EncoderOnly, T.DecoderOnly, T.EncoderDecoder]
+FAMILIES = [transformer.EncoderOnly, transformer.DecoderOnly, transformer.EncoderDecoder]
 
 
 def inputs(dtype, *shape, seed=0):
@@ -34,8 +34,8 @@ def test_an_encoder_layer_equals_torch_with_padding(norm_first, dtype, tolerance
     theirs = torch.nn.TransformerEncoderLayer(
         16, 4, 32, dropout=0.0, batch_first=True, norm_first=norm_first, dtype=dtype
     )
-    ours = T.EncoderLayer(16, 4, 32, 0.0, norm_first).to(dtype)
-    T.copy_from_torch(ours, theirs)
+    ours = transformer.EncoderLayer(16, 4, 32, 0.0, norm_first).to(dtype)
+    transformer.copy_from_torch(ours, theirs)
     (x, y), lengths = inputs(dtype, 3, 6, 16), torch.tensor([6, 4, 2])
     real = padding_mask(lengths, 6)
     a, b = ours(x, real), theirs(y, src_key_padding_mask=~real[:, 0, 0])
@@ -54,8 +54,8 @@ def test_a_decoder_layer_equals_torch_with_causal_and_padding_masks(norm_first, 
     theirs = torch.nn.TransformerDecoderLayer(
         16, 4, 32, dropout=0.0, batch_first=True, norm_first=norm_first, dtype=dtype
     )
-    ours = T.DecoderLayer(16, 4, 32, 0.0, norm_first).to(dtype)
-    T.copy_from_torch(ours, theirs)
+    ours = transformer.DecoderLayer(16, 4, 32, 0.0, norm_first).to(dtype)
+    transformer.copy_from_torch(ours, theirs)
     (x, y), (m, n) = inputs(dtype, 2, 5, 16), inputs(dtype, 2, 7, 16, seed=1)
     real = padding_mask(torch.tensor([7, 3]), 7)
     a, weights = ours(x, m, causal_mask(5), real)
@@ -70,7 +70,9 @@ def test_a_decoder_layer_equals_torch_with_causal_and_padding_masks(norm_first, 
 
 @PARTS
 @pytest.mark.parametrize(("dtype", "tolerance"), TOLERANCE)
-@pytest.mark.filterwarnings("ignore:enable_nested_tensor")  # torch speaks of a fast path that it doesn't take here
+@pytest.mark.filterwarnings(
+    "ignore:enable_nested_tensor"
+)  # torch speaks of a fast path that it doesn't take here
 def test_the_whole_equals_nn_transformer(norm_first, dtype, tolerance):
     torch.manual_seed(0)
     theirs = torch.nn.Transformer(
@@ -78,18 +80,23 @@ def test_the_whole_equals_nn_transformer(norm_first, dtype, tolerance):
     ).train()
     ours = torch.nn.ModuleDict(
         {
-            "encoder": T.Encoder(2, 16, 4, 32, 0.0, norm_first),
-            "decoder": T.Decoder(3, 16, 4, 32, 0.0, norm_first),
+            "encoder": transformer.Encoder(2, 16, 4, 32, 0.0, norm_first),
+            "decoder": transformer.Decoder(3, 16, 4, 32, 0.0, norm_first),
         }
     ).to(dtype)
     ours.encoder, ours.decoder = ours["encoder"], ours["decoder"]
-    T.copy_from_torch(ours, theirs)
+    transformer.copy_from_torch(ours, theirs)
     (s, u), (t, v) = inputs(dtype, 2, 7, 16), inputs(dtype, 2, 5, 16, seed=1)
     real = padding_mask(torch.tensor([7, 4]), 7)
     a, weights = ours.decoder(t, ours.encoder(s, real), causal_mask(5), real)
     hidden = ~real[:, 0, 0]
     b = theirs(
-        u, v, tgt_mask=~causal_mask(5), src_key_padding_mask=hidden, memory_key_padding_mask=hidden, tgt_is_causal=False
+        u,
+        v,
+        tgt_mask=~causal_mask(5),
+        src_key_padding_mask=hidden,
+        memory_key_padding_mask=hidden,
+        tgt_is_causal=False,
     )
     assert (a - b).abs().max() <= tolerance and len(weights) == 3
     a.square().mean().backward()
@@ -104,10 +111,10 @@ def small(family, **options):
 
 
 def run(model, source, target):
-    return model(source) if isinstance(model, T.EncoderOnly) else model(source, target)
+    return model(source) if isinstance(model, transformer.EncoderOnly) else model(source, target)
 
 
-@pytest.mark.parametrize("family", [T.DecoderOnly, T.EncoderDecoder])
+@pytest.mark.parametrize("family", [transformer.DecoderOnly, transformer.EncoderDecoder])
 @pytest.mark.parametrize("norm_first", [False, True])
 def test_changing_a_token_never_changes_what_came_before(family, norm_first):
     model = small(family, norm_first=norm_first)
@@ -121,7 +128,7 @@ def test_changing_a_token_never_changes_what_came_before(family, norm_first):
 
 
 def test_an_encoder_sees_both_sides():
-    model, source = small(T.EncoderOnly), torch.randint(2, 11, (1, 6))
+    model, source = small(transformer.EncoderOnly), torch.randint(2, 11, (1, 6))
     changed = source.clone()
     changed[0, 3] = 2 + (changed[0, 3] - 1) % 9
     assert ((model(changed) - model(source)).abs().amax(-1) > 0).all()
@@ -129,7 +136,11 @@ def test_an_encoder_sees_both_sides():
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_padding_changes_nothing(family):
-    model, source, target = small(family), torch.randint(2, 11, (1, 4)), torch.randint(2, 13, (1, 4))
+    model, source, target = (
+        small(family),
+        torch.randint(2, 11, (1, 4)),
+        torch.randint(2, 13, (1, 4)),
+    )
     padded = torch.cat([source, torch.zeros(1, 3, dtype=torch.long)], 1)
     longer = torch.cat([target, torch.zeros(1, 3, dtype=torch.long)], 1)
     assert torch.allclose(run(model, padded, longer)[:, :4], run(model, source, target), atol=1e-6)
@@ -138,9 +149,11 @@ def test_padding_changes_nothing(family):
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.3])
 def test_label_smoothing_equals_torch(smoothing):
     (a, b), target = inputs(torch.float64, 4, 5, 7), torch.randint(0, 7, (4, 5))
-    target[0, 0], target[0, 1] = T.PAD, 3
-    ours = T.label_smoothing_loss(a, target, smoothing)
-    theirs = cross_entropy(b.flatten(0, 1), target.flatten(), ignore_index=T.PAD, label_smoothing=smoothing)
+    target[0, 0], target[0, 1] = transformer.PAD, 3
+    ours = transformer.label_smoothing_loss(a, target, smoothing)
+    theirs = cross_entropy(
+        b.flatten(0, 1), target.flatten(), ignore_index=transformer.PAD, label_smoothing=smoothing
+    )
     assert abs(ours - theirs) <= 1e-12
     ours.backward()
     theirs.backward()
@@ -150,14 +163,17 @@ def test_label_smoothing_equals_torch(smoothing):
 @settings(max_examples=50, deadline=None)
 @given(st.integers(1, 2048), st.integers(1, 8000))
 def test_the_schedule_rises_to_its_peak_at_the_end_of_the_warm_up(d_model, warmup):
-    rates = [T.warmup_inverse_sqrt(step, d_model, warmup) for step in (1, warmup, warmup + 1, 4 * warmup)]
+    rates = [
+        transformer.warmup_inverse_sqrt(step, d_model, warmup)
+        for step in (1, warmup, warmup + 1, 4 * warmup)
+    ]
     assert max(rates) == rates[1] == pytest.approx((d_model * warmup) ** -0.5)
     assert rates[0] == pytest.approx(rates[1] / warmup) and rates[3] == pytest.approx(rates[1] / 2)
 
 
 def test_the_schedule_of_the_paper():
     # Vaswani et al. 2017: d_model 512, 4,000 warm-up steps; the peak is 1 / sqrt(512 * 4000) = 6.99e-4.
-    assert T.warmup_inverse_sqrt(4000, 512, 4000) == pytest.approx(6.988e-4, rel=1e-3)
+    assert transformer.warmup_inverse_sqrt(4000, 512, 4000) == pytest.approx(6.988e-4, rel=1e-3)
 
 
 CANDIDATES = torch.tensor([[[2, 3, 4], [5, 6, 0], [7, 8, 9]]])
@@ -165,46 +181,55 @@ CANDIDATES = torch.tensor([[[2, 3, 4], [5, 6, 0], [7, 8, 9]]])
 
 def log_p(model, source, sentence):
     """log P(sentence | source) by teacher forcing."""
-    rows = model(source, torch.tensor([[T.BOS, *sentence[:-1]]])).log_softmax(-1)[0]
+    rows = model(source, torch.tensor([[transformer.BOS, *sentence[:-1]]])).log_softmax(-1)[0]
     return sum(rows[t, c].item() for t, c in enumerate(sentence))
 
 
-@pytest.mark.parametrize("family", [T.DecoderOnly, T.EncoderDecoder])
+@pytest.mark.parametrize("family", [transformer.DecoderOnly, transformer.EncoderDecoder])
 @torch.no_grad()
 def test_a_wide_beam_finds_the_best_of_all_sentences(family):
     model, source = small(family), torch.randint(2, 11, (1, 3))
-    list(model.parameters())[0 if family is T.DecoderOnly else 1].mul_(20)  # a sharper output: greedy and best differ
+    list(model.parameters())[0 if family is transformer.DecoderOnly else 1].mul_(
+        20
+    )  # a sharper output: greedy and best differ
     options = [[c for c in row if c] for row in CANDIDATES[0].tolist()]
     best = max(itertools.product(*options), key=lambda sentence: log_p(model, source, sentence))
-    ids, score = T.beam_search(model.next_logits(source), CANDIDATES, width=18)
-    assert ids[0].tolist() == list(best) and score.item() == pytest.approx(log_p(model, source, best), abs=1e-4)
+    ids, score = decoding.beam_search(model.next_logits(source), CANDIDATES, width=18)
+    assert ids[0].tolist() == list(best) and score.item() == pytest.approx(
+        log_p(model, source, best), abs=1e-4
+    )
 
 
 @torch.no_grad()
 def test_with_a_channel_the_beam_maximises_prior_times_likelihood():
-    model, nothing = small(T.DecoderOnly), torch.zeros(1, 0, dtype=torch.long)
+    model, nothing = small(transformer.DecoderOnly), torch.zeros(1, 0, dtype=torch.long)
     channel = torch.rand(1, 3, 3).log()
 
     def score(sentence):
-        rows = model(nothing, torch.tensor([[T.BOS, *sentence[:-1]]])).log_softmax(-1)[0]
+        rows = model(nothing, torch.tensor([[transformer.BOS, *sentence[:-1]]])).log_softmax(-1)[0]
         at = [CANDIDATES[0, t].tolist().index(c) for t, c in enumerate(sentence)]
-        return sum((rows[t, c] + channel[0, t, k]).item() for t, (c, k) in enumerate(zip(sentence, at, strict=True)))
+        return sum(
+            (rows[t, c] + channel[0, t, k]).item()
+            for t, (c, k) in enumerate(zip(sentence, at, strict=True))
+        )
 
     best = max(itertools.product([2, 3, 4], [5, 6], [7, 8, 9]), key=score)
-    ids, found = T.beam_search(model.next_logits(nothing), CANDIDATES, 18, channel)
+    ids, found = decoding.beam_search(model.next_logits(nothing), CANDIDATES, 18, channel)
     assert ids[0].tolist() == list(best) and found.item() == pytest.approx(score(best), abs=1e-4)
 
 
-@pytest.mark.parametrize("family", [T.DecoderOnly, T.EncoderDecoder])
+@pytest.mark.parametrize("family", [transformer.DecoderOnly, transformer.EncoderDecoder])
 @torch.no_grad()
 def test_width_one_is_greedy(family):
     model, source = small(family), torch.randint(2, 11, (2, 3))
-    ids, _ = T.beam_search(model.next_logits(source), CANDIDATES.expand(2, -1, -1), width=1)
+    ids, _ = decoding.beam_search(model.next_logits(source), CANDIDATES.expand(2, -1, -1), width=1)
     for row in range(2):
-        written = [T.BOS]
+        written = [transformer.BOS]
         for t in range(3):
             logits = model(source[row : row + 1], torch.tensor([written]))[0, -1]
-            written.append(max((c for c in CANDIDATES[0, t].tolist() if c), key=lambda c: logits[c].item()))
+            written.append(
+                max((c for c in CANDIDATES[0, t].tolist() if c), key=lambda c: logits[c].item())
+            )
         assert ids[row].tolist() == written[1:]
 
 
@@ -215,9 +240,9 @@ def test_each_family_learns_what_depends_on_another_place(family):
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     source = torch.randint(2, 8, (64, 5))
     target = source.flip(1)  # the last comes first
-    shifted = torch.cat([torch.full((64, 1), T.BOS), target[:, :-1]], 1)
+    shifted = torch.cat([torch.full((64, 1), transformer.BOS), target[:, :-1]], 1)
     for _ in range(200):
-        loss = T.label_smoothing_loss(run(model, source, shifted), target, 0.0)
+        loss = transformer.label_smoothing_loss(run(model, source, shifted), target, 0.0)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

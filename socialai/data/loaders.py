@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from socialai import paths
+from socialai import files
 from socialai.data import tables, texts
-from socialai.data.fetching import kept, opened
+from socialai.data.fetching import cached_file, open_files
 from socialai.data.registry import entry
 from socialai.errors import UserError
 
@@ -54,6 +54,10 @@ def load(name: str) -> pd.DataFrame:
         raise UserError(f"{name} is not a table; with a loader: {', '.join(LOADERS)}")
     loader = LOADERS[name]
     source = Path(inspect.getsourcefile(loader)).read_bytes()
-    key = hashlib.sha256(f"{found.checksum} {found.members} {loader.__name__}".encode() + source).hexdigest()[:16]
-    target = paths.CACHE() / "tables" / f"{name}-{key}.parquet"
-    return pd.read_parquet(kept(target, lambda aside: loader(opened(name)).to_parquet(aside)))
+    key = hashlib.sha256(
+        f"{found.checksum} {found.members} {loader.__name__}".encode() + source
+    ).hexdigest()[:16]
+    target = files.cache_folder() / "tables" / f"{name}-{key}.parquet"
+    return pd.read_parquet(
+        cached_file(target, lambda aside: loader(open_files(name)).to_parquet(aside))
+    )

@@ -5,8 +5,8 @@ import re
 import tomllib
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 
-from socialai import paths
 from socialai.errors import DataUnavailable, UserError
 
 
@@ -22,13 +22,17 @@ class Entry:
     licence: str
     citation: str
     problems: str
-    columns: dict = field(default_factory=dict, hash=False)  # of its frame, in order: name -> what it holds
+    columns: dict = field(
+        default_factory=dict, hash=False
+    )  # of its frame, in order: name -> what it holds
     package: str = ""
     version: str = ""
     file: str = ""  # the archive's name on the package index
     sha256: str = ""  # of that archive
     members: tuple = ()  # the files of the archive that are read
-    files: dict = field(default_factory=dict, hash=False)  # file name -> {sha256, and url where kind is url}
+    files: dict = field(
+        default_factory=dict, hash=False
+    )  # file name -> {sha256, and url where kind is url}
     folder: str = ""  # of the files in the mirror, where it isn't called `name`
 
     @property
@@ -66,7 +70,7 @@ class Entry:
 @cache
 def entries() -> dict[str, Entry]:
     """All entries of the registry by name."""
-    table = tomllib.loads((paths.ROOT / "data" / "registry.toml").read_text(encoding="utf-8"))
+    table = tomllib.loads(Path(__file__).with_name("registry.toml").read_text(encoding="utf-8"))
     archives = table.pop("archives")
     found = {}
     for name, fields in table.items():
@@ -102,7 +106,9 @@ def data_sheet() -> str:
             "citation": e.citation,
             "known problems": e.problems,
             "from": _origin(e),
-            "sha256": e.sha256 or "<br>".join(f["sha256"] for f in e.files.values()) or "none: made by the package",
+            "sha256": e.sha256
+            or "<br>".join(f["sha256"] for f in e.files.values())
+            or "none: made by the package",
         }
         lines = "\n".join(f"| {key} | {value} |" for key, value in rows.items())
         parts.append(f"## {e.name}\n\n{e.title}\n\n| | |\n| --- | --- |\n{lines}\n")
@@ -118,4 +124,6 @@ def _origin(e: Entry) -> str:
         return "<br>".join(f"`data/{file}`" for file in e.files)
     if e.kind == "bundled":
         return f"package {e.package}, installed with this project"
-    return "<br>".join([f"package {e.package} {e.version}, {e.file}", *(f"`{member}`" for member in e.members)])
+    return "<br>".join(
+        [f"package {e.package} {e.version}, {e.file}", *(f"`{member}`" for member in e.members)]
+    )

@@ -14,13 +14,17 @@ def normalise(text: str) -> str:
     return re.sub(r"\s+", " ", unicodedata.normalize("NFKC", text)).strip().lower()
 
 
-def deduplicate(frame: pd.DataFrame, text: str = "text", label: str | None = "label") -> pd.DataFrame:
+def deduplicate(
+    frame: pd.DataFrame, text: str = "text", label: str | None = "label"
+) -> pd.DataFrame:
     """The frame with one row for each distinct text; texts that carry contradicting labels are dropped altogether.
 
     Raises UserError that names the rows where a text is missing.
     """
     if missing := frame.index[frame[text].isna()].tolist():
-        raise UserError(f"{len(missing)} rows have no {text}, the first in row {missing[0]}: drop them before")
+        raise UserError(
+            f"{len(missing)} rows have no {text}, the first in row {missing[0]}: drop them before"
+        )
     key = frame[text].map(normalise)
     if label is not None:
         contradicted = frame.groupby(key)[label].nunique() > 1
@@ -30,18 +34,32 @@ def deduplicate(frame: pd.DataFrame, text: str = "text", label: str | None = "la
 
 
 def split(
-    frame: pd.DataFrame, test: float | int = 0.2, validation: float | int = 0.1, seed: int = 0, label: str = "label"
+    frame: pd.DataFrame,
+    test: float | int = 0.2,
+    validation: float | int = 0.1,
+    seed: int = 0,
+    label: str = "label",
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """(train, validation, test), stratified by `label`; sizes are fractions of the whole or counts.
 
     Raises UserError when a text occurs twice (de-duplicate first) or a class has too few rows to stratify.
     """
     if frame["text"].map(normalise).duplicated().any():
-        raise UserError("a text occurs more than once: call deduplicate before split, or the parts share texts")
-    count = [round(size * len(frame)) if isinstance(size, float) else size for size in (test, validation)]
+        raise UserError(
+            "a text occurs more than once: call deduplicate before split, or the parts share texts"
+        )
+    count = [
+        round(size * len(frame)) if isinstance(size, float) else size for size in (test, validation)
+    ]
     try:
-        rest, test_part = train_test_split(frame, test_size=count[0], random_state=seed, stratify=frame[label])
-        train, val = train_test_split(rest, test_size=count[1], random_state=seed, stratify=rest[label])
+        rest, test_part = train_test_split(
+            frame, test_size=count[0], random_state=seed, stratify=frame[label]
+        )
+        train, val = train_test_split(
+            rest, test_size=count[1], random_state=seed, stratify=rest[label]
+        )
     except ValueError as error:
-        raise UserError(f"can't split {len(frame)} rows into train, {count[1]} and {count[0]}: {error}") from None
+        raise UserError(
+            f"can't split {len(frame)} rows into train, {count[1]} and {count[0]}: {error}"
+        ) from None
     return tuple(part.reset_index(drop=True) for part in (train, val, test_part))

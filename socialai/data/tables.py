@@ -107,7 +107,10 @@ def karate(files: Files) -> pd.DataFrame:
     graph = nx.karate_club_graph()
     edges = nx.to_pandas_edgelist(graph)
     clubs = nx.get_node_attributes(graph, "club")
-    edges["source_group"], edges["target_group"] = edges["source"].map(clubs), edges["target"].map(clubs)
+    edges["source_group"], edges["target_group"] = (
+        edges["source"].map(clubs),
+        edges["target"].map(clubs),
+    )
     return edges[["source", "target", "weight", "source_group", "target_group"]]
 
 
@@ -129,5 +132,7 @@ def _purchases(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _images(pixels: np.ndarray, label: np.ndarray) -> pd.DataFrame:
-    frame = pd.DataFrame(pixels.astype(np.uint8), columns=[f"pixel_{i}" for i in range(pixels.shape[1])])
+    frame = pd.DataFrame(
+        pixels.astype(np.uint8), columns=[f"pixel_{i}" for i in range(pixels.shape[1])]
+    )
     return frame.assign(label=label.astype("int64"))

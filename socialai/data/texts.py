@@ -16,7 +16,9 @@ def chinese_reviews(files: Files) -> pd.DataFrame:
     parts = []
     for label, file in ((1, "sentiment/pos.txt"), (0, "sentiment/neg.txt")):
         lines = files[file].read().decode("utf-8").splitlines()
-        parts.append(pd.DataFrame({"text": [t.strip() for t in lines if t.strip()], "label": label}))
+        parts.append(
+            pd.DataFrame({"text": [t.strip() for t in lines if t.strip()], "label": label})
+        )
     return pd.concat(parts, ignore_index=True)
 
 
@@ -56,7 +58,9 @@ def womens_clothing(files: Files) -> pd.DataFrame:
         "Department Name": "department",
         "Class Name": "category",
     }
-    return pd.read_parquet(opened).rename(columns=names)[list(names.values())].reset_index(drop=True)
+    return (
+        pd.read_parquet(opened).rename(columns=names)[list(names.values())].reset_index(drop=True)
+    )
 
 
 def election_tweets(files: Files) -> pd.DataFrame:
@@ -86,7 +90,11 @@ def labelled_posts(files: Files) -> pd.DataFrame:
     parts = []
     for file, opened in files.items():
         frame = _read_tab(opened).rename(columns={"Text": "text", "Category": "label"})
-        parts.append(frame[["text", "label"]].dropna().assign(split="test" if file.endswith("-test.tab") else "train"))
+        parts.append(
+            frame[["text", "label"]]
+            .dropna()
+            .assign(split="test" if file.endswith("-test.tab") else "train")
+        )
     return pd.concat(parts, ignore_index=True)
 
 
@@ -94,8 +102,12 @@ def vader(files: Files) -> pd.DataFrame:
     """Texts with the published mean sentiment and the single ratings, an int8 array each (NumPy, of unequal length)."""
     as_written = {"quoting": csv.QUOTE_NONE, "keep_default_na": False}
     truth, raters = (
-        pd.read_csv(opened, sep="\t", names=names, dtype={"id": str}, encoding="utf-8-sig", **as_written)
-        for opened, names in zip(files.values(), (["id", "mean", "text"], ["id", "_", "std", "ratings"]), strict=True)
+        pd.read_csv(
+            opened, sep="\t", names=names, dtype={"id": str}, encoding="utf-8-sig", **as_written
+        )
+        for opened, names in zip(
+            files.values(), (["id", "mean", "text"], ["id", "_", "std", "ratings"]), strict=True
+        )
     )
     # The two files don't list all rows in the same order.
     frame = truth.merge(raters[["id", "ratings"]], on="id", how="left", validate="one_to_one")
@@ -105,4 +117,6 @@ def vader(files: Files) -> pd.DataFrame:
 
 def _read_tab(opened: BinaryIO) -> pd.DataFrame:
     """A table of Orange: names, then two header lines on types and roles, then tab separated values."""
-    return pd.read_csv(opened, sep="\t", skiprows=[1, 2], encoding="utf-8", keep_default_na=False, na_values=[""])
+    return pd.read_csv(
+        opened, sep="\t", skiprows=[1, 2], encoding="utf-8", keep_default_na=False, na_values=[""]
+    )

@@ -1,0 +1,74 @@
+"""From texts to batches of tensors with little padding, and rows of results back in the texts' order."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from socialai.errors import UserError
+from socialai.models.training import autocast
+
+# When only scoring. On a CPU a batch should stay in the cache between layers: 1,024 tokens score a third faster
+# than 4,096.
+TOKENS_PER_BATCH = {"cpu": 1024, "cuda": 65_536, "mps": 16_384}
+
+
+def encode(tokenizer, texts, prefix: str = "", max_length: int = 128) -> list[list[int]]:
+    """Token ids of each text, special tokens included, cut at max_length; a text that is no string is a UserError."""
+    texts = list(texts)
+    for position, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise UserError(f"text {position} is {text!r}, not a string")
+    return tokenizer([prefix + text for text in texts], truncation=True, max_length=max_length)[
+        "input_ids"
+    ]
+
+
+def pad(ids: list[list[int]], pad_id: int, device: torch.device) -> dict[str, Tensor]:
+    """{"input_ids", "attention_mask"} (B, n), n the longest of the texts."""
+    n = max(map(len, ids))
+    input_ids = torch.tensor([row + [pad_id] * (n - len(row)) for row in ids])
+    mask = torch.tensor([[1] * len(row) + [0] * (n - len(row)) for row in ids])
+    return {"input_ids": input_ids.to(device), "attention_mask": mask.to(device)}
+
+
+def similar_lengths(
+    lengths: list[int], batch_size: int, rng: np.random.Generator
+) -> list[np.ndarray]:
+    """Batches of indices: shuffled, then sorted by length within pools of 50 batches; the batches come in random order.
+
+    Each text occurs once; a pool's disorder keeps the batches random while next to no padding is computed.
+    """
+    order = rng.permutation(len(lengths))
+    pools = [order[i : i + 50 * batch_size] for i in range(0, len(order), 50 * batch_size)]
+    batches = []
+    for indices in pools:
+        indices = indices[np.argsort(np.asarray(lengths)[indices], kind="stable")]
+        batches += [indices[i : i + batch_size] for i in range(0, len(indices), batch_size)]
+    return [batches[i] for i in rng.permutation(len(batches))]
+
+
+def by_token_budget(lengths: list[int], budget: int) -> list[np.ndarray]:
+    """Batches of indices from short to long texts, each of at most `budget` tokens once padded."""
+    batches, current = [], []
+    for index in np.argsort(lengths, kind="stable"):
+        if current and (len(current) + 1) * lengths[index] > budget:
+            batches.append(np.array(current))
+            current = []
+        current.append(index)
+    return batches + ([np.array(current)] if current else [])
+
+
+@torch.inference_mode()
+def forward_in_batches(
+    forward, ids: list[list[int]], pad_id: int, device: torch.device, precision: str = "auto"
+) -> np.ndarray:
+    """Rows of forward(batch) for every text, in the texts' order: (n, K), float32."""
+    rows: list[np.ndarray | None] = [None] * len(ids)
+    with autocast(device, precision):
+        for indices in by_token_budget(
+            [len(row) for row in ids], TOKENS_PER_BATCH.get(device.type, 4096)
+        ):
+            out = forward(pad([ids[i] for i in indices], pad_id, device)).float().cpu().numpy()
+            for index, row in zip(indices, out, strict=True):
+                rows[index] = row
+    return np.stack(rows)

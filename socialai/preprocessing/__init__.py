@@ -1,0 +1,1 @@
+"""From raw posts and images to what a model can take: cleaning, words, near duplicates, word vectors, images."""

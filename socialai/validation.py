@@ -1,0 +1,267 @@
+"""The applications of the article's section 2.8, one module each, usable on anybody's own data.
+
+moderation, sentiment, topics, recommendation, advertising, network, behaviour. Here: the checks of what a user gives
+(a frame, texts, numbers, labels, a matrix, ids) that all of them share. Wrong data (a column that isn't there, nothing
+at all, a missing or negative value, an unknown id, an empty graph) raise UserError in every function of these modules,
+in one line, whether its docstring says so or not.
+"""
+
+from collections.abc import Iterable
+from contextlib import contextmanager
+from difflib import get_close_matches
+
+import numpy as np
+import pandas as pd
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
+from sklearn.utils import check_array
+
+from socialai.errors import UserError
+
+
+class InputError(UserError, ValueError, TypeError):
+    """A UserError that is also what scikit-learn asks an estimator to raise when it is given wrong data."""
+
+
+@contextmanager
+def as_input_error(name: str = ""):
+    """What a library says of wrong data inside this block becomes an InputError, begun by `name`, in one short line."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        said = " ".join(str(error).split())[:160]
+        raise InputError(f"{name}: {said}" if name else said) from None
+
+
+def check_frame(
+    frame: pd.DataFrame,
+    columns: list[str],
+    numeric: tuple[str, ...] = (),
+    not_negative: tuple[str, ...] = (),
+    once: tuple[str, ...] = (),
+) -> pd.DataFrame:
+    """The frame itself if it has rows and the columns, without missing values in them; else UserError, one line.
+
+    numeric: columns that must hold finite numbers. not_negative: columns that must hold finite numbers of at least 0.
+    once: columns whose values together must not occur twice.
+    """
+    if not isinstance(frame, pd.DataFrame):
+        raise UserError(
+            f"a pandas DataFrame is needed, with the columns {', '.join(map(str, columns))}; got {type(frame).__name__}"
+        )
+    for column in columns:
+        if column not in frame.columns:
+            near = get_close_matches(str(column), map(str, frame.columns), 1)
+            hint = (
+                f"; did you mean {near[0]!r}?"
+                if near
+                else f"; it has {', '.join(map(str, frame.columns)) or 'none'}"
+            )
+            raise UserError(f"the frame has no column {column!r}{hint}")
+        if (times := list(frame.columns).count(column)) > 1:
+            raise UserError(f"the frame has {times} columns {column!r}: one is needed")
+    if frame.empty:
+        raise UserError(f"the frame has no rows (columns {', '.join(map(str, columns))})")
+    for column in columns:
+        missing = frame[column].isna()
+        if missing.any():
+            raise UserError(
+                f"column {column!r} misses {missing.sum()} values, the first in row {missing.idxmax()!r}"
+            )
+    for column in (*numeric, *not_negative):
+        values = frame[column]
+        if not is_numeric_dtype(values) and not is_bool_dtype(values):
+            raise UserError(f"column {column!r} must hold numbers; it holds {values.dtype}")
+        bad = ~np.isfinite(values.to_numpy(float)) | (
+            (values < 0).to_numpy() if column in not_negative else False
+        )
+        if bad.any():
+            rule = "finite and not negative" if column in not_negative else "finite"
+            raise UserError(
+                f"column {column!r} must be {rule}; row {frame.index[bad.argmax()]!r} is {values[bad].iloc[0]}"
+            )
+    if once and (twice := int(frame.duplicated(list(once)).sum())):
+        raise UserError(
+            f"{twice} rows repeat a pair of {' and '.join(once)}: keep one of each (drop_duplicates)"
+        )
+    return frame
+
+
+def check_text(text: str) -> str:
+    """The text itself, if it is one."""
+    if not isinstance(text, str):
+        raise UserError(f"a text is needed, not {_short(text)}")
+    return text
+
+
+def check_list(values: Iterable, what: str, empty: bool = False) -> list:
+    """The values as a list, one at least, unless it may be empty. A text is no list: it would be taken for letters."""
+    if isinstance(values, (str, pd.DataFrame)) or not isinstance(values, Iterable):
+        raise UserError(f"a list of {what} is needed, not one {type(values).__name__}")
+    values = list(values)
+    if not values and not empty:
+        raise UserError(f"there are no {what}")
+    return values
+
+
+def check_texts(texts: Iterable[str], name: str = "text", empty: bool = False) -> list[str]:
+    """The texts as a list, each of them a string; one at least, unless it may be empty."""
+    texts = check_list(texts, f"{name}s", empty)
+    for place, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise UserError(f"{name} {place} is {_short(text)}: a string is needed")
+    return texts
+
+
+def check_word_lists(lists: Iterable[Iterable[str]], what: str) -> list[list[str]]:
+    """Collections of words as lists, one at least."""
+    return [check_texts(words, "word", empty=True) for words in check_list(lists, what)]
+
+
+def check_numbers(
+    values,
+    name: str,
+    low: float = -np.inf,
+    high: float = np.inf,
+    n: int | None = None,
+    ndim: int | None = 1,
+    whole: bool = False,
+    missing: bool = False,
+    above: bool = False,
+) -> np.ndarray:
+    """values as an array of floats, one at least, all of them finite and from low to high.
+
+    n: how many there must be. ndim: how many axes (None: any). whole: none has a fraction. missing: some may be NaN.
+    above: all are larger than low, none equal.
+    """
+    try:
+        array = np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        raise UserError(
+            f"{name}: numbers are needed, in rows of one length; got {_short(values)}"
+        ) from None
+    if ndim is not None and array.ndim != ndim:
+        kind = {0: "one number is", 1: "a list of numbers is", 2: "a table of numbers is"}[ndim]
+        raise UserError(f"{name}: {kind} needed, got one of shape {array.shape}")
+    if not array.size and not missing:
+        raise UserError(f"{name}: there are none")
+    if n is not None and len(array) != n:
+        raise UserError(f"{name}: {n} are needed, one for each; there are {len(array)}")
+    good = (np.isfinite(array) & (array > low if above else array >= low) & (array <= high)) | (
+        np.isnan(array) if missing else False
+    )
+    good &= (np.trunc(array) == array) | np.isnan(array) if whole else True
+    if not good.all():
+        bounds = [f"{'above' if above else 'at least'} {low:g}"] * (low > -np.inf) + [
+            f"at most {high:g}"
+        ] * (high < np.inf)
+        rule = " and ".join(["whole"] * whole + (bounds or ["finite"]))
+        which = f"place {int(np.argmin(good))} holds" if array.ndim else "it is"
+        raise UserError(f"{name} must be {rule}; {which} {array[~good][0]:g}")
+    return array
+
+
+def check_number(
+    value: float,
+    name: str,
+    low: float = -np.inf,
+    high: float = np.inf,
+    whole: bool = False,
+    above: bool = False,
+) -> float:
+    """The number itself (an int, if it must be whole), if it is one; arguments as in `check_numbers`."""
+    check_numbers(value, name, low, high, ndim=0, whole=whole, above=above)
+    return int(value) if whole else value
+
+
+def check_labels(
+    labels, n: int | None = None, allowed: tuple | None = None, name: str = "labels"
+) -> np.ndarray:
+    """labels (n,) as an array, none missing; all of one type, or `allowed` ones only."""
+    with as_input_error(name):
+        given, labels = labels, np.asarray(labels)
+    if labels.ndim != 1 or not len(labels):
+        raise UserError(f"{name}: a list of them is needed, and there must be some")
+    if n is not None and len(labels) != n:
+        raise UserError(f"{n} rows but {len(labels)} {name}")
+    if not hasattr(given, "dtype"):
+        given = np.asarray(
+            list(given), dtype=object
+        )  # as text, which numpy makes of a mix, NaN would be "nan"
+    if (missing := pd.isna(given)).any():
+        raise UserError(
+            f"{name}: {missing.sum()} are missing, the first in place {missing.argmax()}"
+        )
+    if allowed is not None and (odd := ~pd.Series(labels).isin(allowed).to_numpy()).any():
+        raise UserError(
+            f"{name} must be {' or '.join(map(str, allowed))}; one is {_short(labels[odd].tolist()[0])}"
+        )
+    if allowed is None:
+        sorted_ids(given, name)
+    return labels
+
+
+def check_scored(
+    y, scores, low: float = -np.inf, high: float = np.inf
+) -> tuple[np.ndarray, np.ndarray]:
+    """(y, scores), each (n,): labels 0 and 1 as integers, and a finite number from low to high for each."""
+    scores = check_numbers(scores, "scores", low, high)
+    return check_labels(y, len(scores), (0, 1)).astype(int), scores
+
+
+def check_matrix(
+    X,
+    name: str = "X",
+    sparse: bool = False,
+    low: float | None = None,
+    shape: tuple[int | None, int | None] = (None, None),
+    square: bool = False,
+):
+    """X (n, d) as an array (or a CSR one, where it may be sparse) of finite numbers.
+
+    low: the least that a number may be. shape: (n, d) where they are given. square: n is d.
+    """
+    with as_input_error(name):
+        if (axes := X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim) != 2:
+            raise InputError(
+                f"numbers in rows and columns are needed. Reshape your data: it has {axes} axes"
+            )
+        X = check_array(X, accept_sparse="csr" if sparse else False)
+    for size, wanted, what in zip(X.shape, shape, ("rows", "columns"), strict=True):
+        if wanted is not None and size != wanted:
+            raise UserError(f"{name} has {size} {what}: {wanted} are needed")
+    if square and X.shape[0] != X.shape[1]:
+        raise UserError(
+            f"{name} has {X.shape[0]} rows and {X.shape[1]} columns: as many are needed"
+        )
+    if low is not None and X.min() < low:
+        raise UserError(f"{name} must be at least {low:g}; one number is {X.min():g}")
+    return X
+
+
+def sorted_ids(ids, name: str) -> np.ndarray:
+    """The different ids, sorted."""
+    try:
+        return np.unique(ids)
+    except TypeError:
+        raise UserError(
+            f"{name}: text and numbers can't be mixed; give all of them one type"
+        ) from None
+
+
+def find_ids(known: np.ndarray, wanted, kind: str, place: str = "training") -> np.ndarray:
+    """Where the wanted ids stand among the known ones (sorted); UserError for none, and for an unknown one."""
+    if np.ndim(wanted) != 1:
+        raise UserError(f"a list of {kind}s is needed, not {_short(wanted)}")
+    wanted = pd.Series(wanted)
+    if wanted.empty:
+        raise UserError(f"no {kind} was named")
+    if (odd := ~wanted.isin(known)).any():
+        raise UserError(
+            f"{kind} {wanted[odd].iloc[0]!s} was not in {place} ({odd.sum()} of the {wanted.size} are unknown)"
+        )
+    return np.searchsorted(known, wanted)
+
+
+def _short(value) -> str:
+    """The beginning of what Python writes for a value, in one line."""
+    return " ".join(repr(value).split())[:40]
