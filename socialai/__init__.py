@@ -7,8 +7,8 @@ import warnings
 
 __version__ = "0.1.0"
 
-# Set before torch, transformers or tokenizers are imported: they read these once.
-# A thread that waits for work spins for a moment, then sleeps: for ever spinning, it slows a shared machine to a crawl.
+# Set before torch, transformers or tokenizers are imported: they read these once. A thread that
+# waits for work spins for a moment, then sleeps: for ever spinning, it slows a shared machine down.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "100000")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -16,26 +16,30 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 
-
-# Notes of libraries about themselves. All else is for the reader: a fit that didn't converge, a division by zero.
+# Notes of libraries about themselves. All else is for the reader: a fit that didn't converge, a
+# division by zero.
 DRIFTING = (DeprecationWarning, PendingDeprecationWarning, FutureWarning)
 SELF_TALK = ("enable_nested_tensor",)  # torch speaks of a fast path that it doesn't take
+CHATTY_LOGGERS = (
+    "matplotlib",
+    "matplotlib.font_manager",
+    "transformers",
+    "jieba",
+    "papermill",
+    "fontTools",
+)
 
 
 def quiet() -> None:
-    """Silence notes that drift between library versions: loading bars, font caches, deprecations; no other warning."""
+    """Silence what drifts between versions of libraries, and no other warning.
+
+    That is notes on deprecations, font caches and weights, and bars of loading.
+    """
     for category in DRIFTING:
         warnings.filterwarnings("ignore", category=category)
     for message in SELF_TALK:
         warnings.filterwarnings("ignore", f".*{message}", UserWarning)
-    for name in (
-        "matplotlib",
-        "matplotlib.font_manager",
-        "transformers",
-        "jieba",
-        "papermill",
-        "fontTools",
-    ):
+    for name in CHATTY_LOGGERS:
         logging.getLogger(name).setLevel(logging.ERROR)
     from transformers.utils import logging as transformers_logging
 
@@ -44,9 +48,9 @@ def quiet() -> None:
 
 
 def start(notebook: str, seed: int = 0, threads: int = 1) -> None:
-    """Begin a lesson: fix seeds and threads, be quiet, set the figure style, open the run's output folder.
+    """Begin a lesson: fix seeds and threads, be quiet, set the style of figures, open its folder.
 
-    One thread per kernel is fixed so that results don't depend on how many notebooks run beside it.
+    A kernel has one thread, so that results don't depend on how many notebooks run beside it.
     """
     import numpy as np
     import torch

@@ -1,7 +1,10 @@
-"""Errors that a user can cause, told in one clear line (the command line prints it and exits with status 2)."""
+"""Errors that a user can cause, told in one clear line.
+
+The command line prints the line and exits with status 2.
+"""
 
 
-class UserError(Exception):
+class UserError(ValueError):
     """Something the user can mend: a wrong name, a bad file, a missing column."""
 
 

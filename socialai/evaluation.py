@@ -1,20 +1,148 @@
-"""One way to evaluate: scores by hand, intervals, a paired comparison, calibration and a threshold by cost.
+"""One way to evaluate: scores by hand, intervals, paired comparison, calibration, cost.
 
-All functions take labels of any one type (numbers or strings) and raise ValueError on what can't be evaluated: no
-cases, sides of different length, missing labels, text beside numbers. Nothing here fits a model or chooses on test.
+All functions take labels of any one type (numbers or strings) and raise UserError on what can't be
+evaluated: no cases, sides of different length, missing labels, text beside numbers. Nothing here
+fits a model or chooses on test.
 """
+
+import inspect
+import warnings
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
+import scipy.stats
+from numpy.typing import ArrayLike
 
-RESAMPLES = 2000
+from socialai.errors import UserError
+from socialai.validation import check_labels, check_number, check_numbers
+
+N_RESAMPLES = 2000
+BATCH = 2**21  # rows that are drawn at once: 16 MB of their numbers
+
+
+class Interval(NamedTuple):
+    """A number and where it may as well lie: an estimate with the two ends of its interval.
+
+    In JSON it is the list [value, low, high]; in a frame the columns value, low and high.
+    """
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return format(self, ".3f")
+
+    def __format__(self, spec: str) -> str:
+        """The three numbers in one format: f"{interval:+.2f}" is "+0.10 [+0.05, +0.15]"."""
+        spec = spec or ".3f"
+        return f"{self.value:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
+
+    def holds(self, x: float) -> bool:
+        """Whether x lies in the interval, its ends included."""
+        return self.low <= x <= self.high
+
+    def as_row(self) -> dict[str, float]:
+        """{"value", "low", "high"}: a row of a frame."""
+        return self._asdict()
+
+
+def bootstrap(
+    statistic: Callable[..., float],
+    *arrays: ArrayLike,
+    groups: ArrayLike | None = None,
+    paired: bool = True,
+    n_resamples: int = N_RESAMPLES,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> Interval:
+    """statistic(*arrays) with its percentile bootstrap interval, by `scipy.stats.bootstrap`.
+
+    arrays: (n, ...) each, whose rows are drawn together; with paired=False they are samples of
+    their own, of any lengths, each drawn for itself. groups: (n,) the user, thread or text of each
+    row; whole groups are drawn, since rows of one group are alike (paired arrays only).
+    statistic: gives one number. If it takes `axis`, as np.mean does, it is called on many resamples
+    of one-dimensional arrays at once. A resample where it is NaN (no positives, say) is left out.
+
+    The interval holds the model fixed: it says nothing of another training seed. Below some ten
+    errors it is too narrow. Raises UserError for fewer than two rows (or groups), for paired arrays
+    of different lengths, and for a statistic that the data leave undefined.
+    Source: Efron and Tibshirani 1993, chapter 13.
+
+    >>> print(bootstrap(np.mean, [1, 2, 3, 4, 5, 6, 7, 8]))
+    4.500 [2.875, 6.000]
+    """
+    n_resamples = check_number(n_resamples, "n_resamples", 2, whole=True)
+    confidence = check_number(confidence, "confidence", 0, 1, above=True)
+    arrays = tuple(np.asarray(array) for array in arrays)
+    lengths = [len(array) for array in arrays]
+    if paired and len(set(lengths)) > 1:
+        raise UserError(f"paired arrays have one length; these have {lengths}")
+    if groups is not None and not paired:
+        raise UserError("groups are of paired arrays: samples of their own share no groups")
+    at_once = "axis" in inspect.signature(statistic).parameters and all(a.ndim == 1 for a in arrays)
+
+    # What is drawn: rows, those of each array for themselves, or groups of rows.
+    units = lengths[:1] if paired else lengths
+    rows_of = None
+    if groups is not None:
+        group_of = np.unique(check_labels(groups, lengths[0], name="groups"), return_inverse=True)[
+            1
+        ]
+        units = [group_of.max() + 1]
+        if statistic is np.mean and at_once:  # of groups it needs the sums and the sizes only
+            statistic = _ratio_of_sums
+            arrays = (np.bincount(group_of, arrays[0]), np.bincount(group_of))
+        else:
+            rows_of = _rows_of_groups(group_of)
+            at_once = False
+    if min(units) < 2:
+        raise UserError(f"an interval needs two rows, or groups of rows; there is {min(units)}")
+
+    def of_drawn(*drawn: np.ndarray, **axis) -> np.ndarray:
+        """The statistic of the drawn rows (..., n), or of the rows of the drawn groups (g,)."""
+        if rows_of is not None:
+            drawn = (rows_of(drawn[0]),)
+        if paired:
+            drawn = drawn * len(arrays)
+        return statistic(*(array[rows] for array, rows in zip(arrays, drawn, strict=True)), **axis)
+
+    axis = {"axis": -1} if at_once else {}
+    value = np.asarray(statistic(*arrays, **axis), dtype=float)
+    if value.ndim or not np.isfinite(value):
+        raise UserError(f"the statistic must give one finite number, not {value}")
+    with warnings.catch_warnings():
+        # Its own interval may be NaN, where the statistic was; ours leaves those resamples out.
+        warnings.simplefilter("ignore", scipy.stats.DegenerateDataWarning)
+        found = scipy.stats.bootstrap(
+            [np.arange(unit) for unit in units],
+            of_drawn,
+            n_resamples=n_resamples,
+            batch=max(1, BATCH // max(units)),
+            vectorized=at_once,
+            method="percentile",
+            rng=np.random.default_rng(seed),
+        )
+    return _percentiles(value, found.bootstrap_distribution, confidence)
+
+
+def t_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
+    """The mean of values, one a seed, and its t interval; of a single value the ends are NaN."""
+    values = check_numbers(values, "values")
+    mean = float(values.mean())
+    if len(values) == 1:
+        return Interval(mean, np.nan, np.nan)
+    standard_error = values.std(ddof=1) / np.sqrt(len(values))
+    half = float(scipy.stats.t.ppf((1 + confidence) / 2, len(values) - 1) * standard_error)
+    return Interval(mean, mean - half, mean + half)
 
 
 def confusion_matrix(y_true, y_pred) -> tuple[np.ndarray, np.ndarray]:
-    """(labels, counts): sorted labels seen on either side (K,), and counts (K, K), rows true, columns predicted.
+    """(labels, counts): sorted labels seen on either side (K,), and counts (K, K).
 
-    The same counts as scikit-learn's function of that name.
+    Rows are true labels, columns predicted ones, as in scikit-learn's function of that name.
     """
     y_true, y_pred = _checked(y_true, y_pred)
     labels, codes = np.unique(np.concatenate([y_true, y_pred]), return_inverse=True)
@@ -25,12 +153,13 @@ def confusion_matrix(y_true, y_pred) -> tuple[np.ndarray, np.ndarray]:
 
 
 def scores_by_hand(y_true, y_pred) -> dict:
-    """Confusion matrix, accuracy, macro and weighted F1 and, per class, precision, recall, F1, from counts alone.
+    """Accuracy, macro and weighted F1 and, per class, precision, recall and F1, from counts alone.
 
-    A ratio without cases (a class never predicted, or never true) counts as 0, as in scikit-learn. Macro F1 is the
-    mean of the classes' F1, weighted F1 their mean weighted by support (the number of true cases).
-    Returns {"labels", "confusion", "accuracy", "macro_f1", "weighted_f1", "per_class": {label: {"precision",
-    "recall", "f1", "support"}}, "n"}; labels are plain Python values, so that all but "confusion" goes into JSON.
+    A ratio without cases (a class never predicted, or never true) counts as 0, as in scikit-learn.
+    Macro F1 is the mean of the classes' F1, weighted F1 their mean weighted by support (the number
+    of true cases). Returns {"labels", "confusion", "accuracy", "macro_f1", "weighted_f1",
+    "per_class": {label: {"precision", "recall", "f1", "support"}}, "n"}; labels are plain Python
+    values, so that all but "confusion" goes into JSON.
     """
     labels, confusion = confusion_matrix(y_true, y_pred)
     per_class = {}
@@ -59,29 +188,25 @@ def scores_by_hand(y_true, y_pred) -> dict:
 
 
 def evaluate(y_true, y_pred, seed: int = 0) -> dict:
-    """Scores with 95 % intervals, ready for JSON.
+    """Scores of one model, ready for JSON.
 
-    Returns {"accuracy", "macro_f1", "per_class": {label: {precision, recall, f1, support}},
-    "interval_95": {"accuracy": [low, high], "macro_f1": [low, high]}, "n"}. The intervals are percentile bootstraps
-    over test cases (Efron and Tibshirani 1993, chapter 13): they hold the model fixed, so they say nothing of
-    another training seed. Below some ten errors they are too narrow, and with no error at all they collapse to
-    [1, 1], which only says that n is too small.
+    Returns {"accuracy": Interval, "macro_f1": Interval, "per_class": {label: {"precision",
+    "recall", "f1", "support"}}, "n"}. The intervals are those of `bootstrap` over test cases; see
+    there for what they don't say. With no error at all they collapse to [1, 1], which only says
+    that n is too small.
     """
     scores = scores_by_hand(y_true, y_pred)
-    resampled = _resample(scores["confusion"], seed)  # (RESAMPLES, K, K)
-    correct = np.trace(resampled, axis1=1, axis2=2)  # (RESAMPLES,)
-    sides = resampled.sum(1) + resampled.sum(2)  # (RESAMPLES, K): times predicted plus times true
-    hits = np.diagonal(resampled, axis1=1, axis2=2)  # (RESAMPLES, K)
+    counts = _resample_counts(scores["confusion"], seed)  # (N_RESAMPLES, K, K)
+    correct = np.trace(counts, axis1=1, axis2=2)  # (N_RESAMPLES,)
+
     # A class that a resample doesn't hold on either side has no F1 there and leaves the mean.
+    sides = counts.sum(1) + counts.sum(2)  # (N_RESAMPLES, K): times predicted plus times true
+    hits = np.diagonal(counts, axis1=1, axis2=2)  # (N_RESAMPLES, K)
     f1 = np.divide(2 * hits, sides, out=np.full(hits.shape, np.nan), where=sides > 0)
     return {
-        "accuracy": scores["accuracy"],
-        "macro_f1": scores["macro_f1"],
+        "accuracy": _percentiles(scores["accuracy"], correct / scores["n"]),
+        "macro_f1": _percentiles(scores["macro_f1"], np.nanmean(f1, axis=1)),
         "per_class": scores["per_class"],
-        "interval_95": {
-            "accuracy": _interval(correct / scores["n"]),
-            "macro_f1": _interval(np.nanmean(f1, axis=1)),
-        },
         "n": scores["n"],
     }
 
@@ -89,23 +214,23 @@ def evaluate(y_true, y_pred, seed: int = 0) -> dict:
 def compare(y_true, pred_a, pred_b, seed: int = 0) -> dict:
     """Two models on the same cases: is the difference in accuracy more than luck?
 
-    Returns {"difference": accuracy of a minus accuracy of b, "interval_95": [low, high] of the paired bootstrap,
-    "p_value": exact McNemar test (McNemar 1947), "only_a", "only_b": cases that one of them alone gets right, "n"}.
+    Returns {"difference": Interval of the accuracy of a minus that of b, by paired bootstrap,
+    "p_value": exact McNemar test (McNemar 1947), "only_a", "only_b": cases that one of them alone
+    gets right, "n"}.
     """
     y_true, pred_a = _checked(y_true, pred_a)
     y_true, pred_b = _checked(y_true, pred_b)
-    right_a, right_b = pred_a == y_true, pred_b == y_true
-    n, only_a, only_b = (
-        len(y_true),
-        int((right_a & ~right_b).sum()),
-        int((right_b & ~right_a).sum()),
-    )
-    resampled = _resample(np.array([only_a, only_b, n - only_a - only_b]), seed)  # (RESAMPLES, 3)
+    right_a = pred_a == y_true
+    right_b = pred_b == y_true
+    n = len(y_true)
+    only_a = int((right_a & ~right_b).sum())
+    only_b = int((right_b & ~right_a).sum())
+
     # Only the cases where they disagree carry information; under equality each is a fair coin.
-    p_value = binomtest(only_a, only_a + only_b, 0.5).pvalue if only_a + only_b else 1.0
+    p_value = scipy.stats.binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
+    counts = _resample_counts(np.array([only_a, only_b, n - only_a - only_b]), seed)
     return {
-        "difference": (only_a - only_b) / n,
-        "interval_95": _interval((resampled[:, 0] - resampled[:, 1]) / n),
+        "difference": _percentiles((only_a - only_b) / n, (counts[:, 0] - counts[:, 1]) / n),
         "p_value": float(p_value),
         "only_a": only_a,
         "only_b": only_b,
@@ -114,33 +239,34 @@ def compare(y_true, pred_a, pred_b, seed: int = 0) -> dict:
 
 
 def reliability(y_true, y_proba, bins: int = 10, classes=None) -> pd.DataFrame:
-    """What a model claims beside what it does: one row a non-empty bin of equal width of its confidence.
+    """What a model claims beside what it does: a row for each bin of its confidence.
 
-    y_proba: (n, K) with columns in the order of `classes` (default: the sorted labels of y_true), or (n,) the
-    probability of the second class. Confidence is the largest probability of a case. Returns columns confidence and
-    accuracy (means of the bin) and n. Raises ValueError when the columns don't match the classes, a label is none of
-    them, or a number is no probability (scores of a decision function, say).
+    Bins have equal width; those without cases are left out. y_proba: (n, K) with columns in the
+    order of `classes` (default: the sorted labels of y_true), or (n,) the probability of the second
+    class. Confidence is the largest probability of a case. Returns the columns confidence and
+    accuracy (means of the bin) and n. Raises UserError when the columns don't match the classes, a
+    label is none of them, or a number is no probability (scores of a decision function, say).
     """
     y_true, y_proba = _paired(y_true, y_proba)
     if not ((y_proba >= 0) & (y_proba <= 1)).all():
-        raise ValueError("probabilities lie between 0 and 1: some of these do not")
+        raise UserError("probabilities lie between 0 and 1: some of these do not")
     if y_proba.ndim == 1:
         y_proba = np.column_stack([1 - y_proba, y_proba])  # (n, 2)
     if classes is None:
         classes = np.unique(y_true)
     if y_proba.shape[1] != len(classes):
-        raise ValueError(
-            f"{y_proba.shape[1]} columns of probabilities for {len(classes)} classes: name the classes"
+        raise UserError(
+            f"{y_proba.shape[1]} columns of probabilities for {len(classes)} classes: "
+            f"name the classes"
         )
     if not np.isin(y_true, classes).all():
-        raise ValueError(
-            f"labels {np.setdiff1d(y_true, classes).tolist()} are not among the classes {list(classes)}"
-        )
+        unknown = np.setdiff1d(y_true, classes).tolist()
+        raise UserError(f"labels {unknown} are not among the classes {list(classes)}")
+
+    # A confidence of exactly 1 is in the last bin.
     confidence = y_proba.max(axis=1)
     right = np.asarray(classes)[y_proba.argmax(axis=1)] == y_true
-    bin_of = np.minimum(
-        (confidence * bins).astype(int), bins - 1
-    )  # a confidence of exactly 1 is in the last bin
+    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
     frame = pd.DataFrame({"bin": bin_of, "confidence": confidence, "accuracy": right.astype(float)})
     grouped = frame.groupby("bin")
     return grouped.mean().assign(n=grouped.size()).reset_index(drop=True)
@@ -160,22 +286,24 @@ def threshold_by_cost(
 ) -> tuple[float, float]:
     """(threshold, cost): the threshold that is cheapest on these cases, and its mean cost per case.
 
-    y_true: (n,) truth values, or 0 and 1. scores: (n,) larger means more likely positive; a case counts as positive
-    when its score >= threshold. Choose it on validation data: on test it would be tuned. Of equal costs the highest
-    threshold wins (fewest interventions); "never" is a threshold just above the largest score. With calibrated
-    probabilities it tends to cost_false_positive / (cost_false_positive + cost_false_negative) (Elkan 2001).
+    y_true: (n,) truth values, or 0 and 1. scores: (n,) larger means more likely positive; a case
+    counts as positive when its score >= threshold. Choose it on validation data: on test it would
+    be tuned. Of equal costs the highest threshold wins (fewest interventions); "never" is a
+    threshold just above the largest score. With calibrated probabilities it tends to
+    cost_false_positive / (cost_false_positive + cost_false_negative) (Elkan 2001).
     """
     positive, scores = _truth(y_true, scores)
     order = np.argsort(-scores, kind="stable")
-    ranked, positive = scores[order], positive[order]
-    false_positives = np.concatenate(
-        [[0], np.cumsum(~positive)]
-    )  # (n + 1,): the first k cases called positive
+    ranked = scores[order]
+    positive = positive[order]
+
+    # Costs (n + 1,) when the first 0, 1, ... n cases are called positive.
+    false_positives = np.concatenate([[0], np.cumsum(~positive)])
     false_negatives = positive.sum() - np.concatenate([[0], np.cumsum(positive)])
-    costs = (cost_false_positive * false_positives + cost_false_negative * false_negatives) / len(
-        ranked
-    )
-    # Equal scores stand on the same side of any threshold: only cuts between different scores exist.
+    costs = cost_false_positive * false_positives + cost_false_negative * false_negatives
+    costs = costs / len(ranked)
+
+    # Equal scores stand on the same side of any threshold: cuts are between different ones.
     cuts = np.concatenate([[True], ranked[1:] != ranked[:-1], [True]])
     best = int(np.argmin(np.where(cuts, costs, np.inf)))
     threshold = ranked[best - 1] if best else np.nextafter(ranked[0], np.inf)
@@ -185,22 +313,20 @@ def threshold_by_cost(
 def mean_cost(
     y_true, scores, threshold: float, cost_false_positive: float, cost_false_negative: float
 ) -> float:
-    """Mean cost per case of calling positive what scores >= threshold; arguments as in `threshold_by_cost`."""
+    """Mean cost per case of calling positive what scores >= threshold; see `threshold_by_cost`."""
     positive, scores = _truth(y_true, scores)
     called = scores >= threshold
-    return float(
-        np.mean(
-            cost_false_positive * (called & ~positive) + cost_false_negative * (~called & positive)
-        )
-    )
+    costs = cost_false_positive * (called & ~positive) + cost_false_negative * (~called & positive)
+    return float(costs.mean())
 
 
 def _paired(y_true, other) -> tuple[np.ndarray, np.ndarray]:
-    y_true, other = np.asarray(y_true), np.asarray(other)
+    y_true = np.asarray(y_true)
+    other = np.asarray(other)
     if len(y_true) == 0:
-        raise ValueError("nothing to evaluate: there are no cases")
+        raise UserError("nothing to evaluate: there are no cases")
     if len(y_true) != len(other):
-        raise ValueError(f"{len(y_true)} true labels but {len(other)} predictions")
+        raise UserError(f"{len(y_true)} true labels but {len(other)} predictions")
     return y_true, other
 
 
@@ -209,30 +335,51 @@ def _checked(y_true, y_pred) -> tuple[np.ndarray, np.ndarray]:
     y_true, y_pred = _paired(y_true, y_pred)
     labels = np.concatenate([y_true.astype(object), y_pred.astype(object)])
     if pd.isna(labels).any():
-        raise ValueError("a label is missing (NaN or None): drop its case, or give it a label")
+        raise UserError("a label is missing (NaN or None): drop its case, or give it a label")
     if len({isinstance(label, str) for label in labels}) > 1:
-        raise ValueError(
-            "some labels are text and some are not: give both sides labels of one type"
-        )
+        raise UserError("some labels are text and some are not: give both sides labels of one type")
     return y_true, y_pred
 
 
 def _truth(y_true, scores) -> tuple[np.ndarray, np.ndarray]:
     y_true, scores = _paired(y_true, scores)
     if not np.isin(y_true, [0, 1]).all():  # any text but the empty one would count as true
-        raise ValueError(
-            "truth is 0 and 1 or False and True here: say which class is positive, as in y == 'spam'"
+        raise UserError(
+            "truth is 0 and 1 or False and True here: say which class is positive, "
+            "as in y == 'spam'"
         )
     return y_true.astype(bool), scores
 
 
-def _resample(counts: np.ndarray, seed: int) -> np.ndarray:
-    """Bootstrap counts (RESAMPLES, *shape): drawing n cases with replacement is one multinomial draw of the cells."""
-    draws = np.random.default_rng(seed).multinomial(
-        counts.sum(), counts.ravel() / counts.sum(), size=RESAMPLES
-    )
-    return draws.reshape(RESAMPLES, *counts.shape)
+def _resample_counts(counts: np.ndarray, seed: int) -> np.ndarray:
+    """Bootstrap counts (N_RESAMPLES, *shape): n cases drawn are one multinomial draw of cells.
+
+    So `evaluate` and `compare` have the interval of `bootstrap` in a thirtieth of its time.
+    """
+    shares = counts.ravel() / counts.sum()
+    drawn = np.random.default_rng(seed).multinomial(counts.sum(), shares, size=N_RESAMPLES)
+    return drawn.reshape(N_RESAMPLES, *counts.shape)
 
 
-def _interval(values: np.ndarray) -> list[float]:
-    return [float(edge) for edge in np.quantile(values, [0.025, 0.975])]
+def _rows_of_groups(group_of: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """A function from drawn groups (g,) to all their rows; group_of (n,) is the group of a row."""
+    rows_by_group = np.argsort(group_of, kind="stable")
+    sizes = np.bincount(group_of)
+    first = sizes.cumsum() - sizes
+
+    def rows_of(drawn: np.ndarray) -> np.ndarray:
+        begun = sizes[drawn].cumsum() - sizes[drawn]  # where each drawn group begins in the answer
+        shift = np.repeat(first[drawn] - begun, sizes[drawn])
+        return rows_by_group[np.arange(len(shift)) + shift]
+
+    return rows_of
+
+
+def _ratio_of_sums(sums: np.ndarray, sizes: np.ndarray, axis: int = -1) -> np.ndarray:
+    return sums.sum(axis) / sizes.sum(axis)
+
+
+def _percentiles(value: float, resampled: np.ndarray, confidence: float = 0.95) -> Interval:
+    """The value between the percentiles of the resampled ones, NaN left out."""
+    low, high = np.nanquantile(resampled, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Interval(float(value), float(low), float(high))

@@ -1,10 +1,13 @@
 """One style for the whole course, and figures that keep the data they draw.
 
-`save` writes the picture, its data as CSV and an entry of the manifest into the run folder and shows the picture
-inline. `differences` compares the data of a run with the committed data, never pixels.
+`save` writes the picture, its data as CSV and an entry of the manifest into the run folder and
+shows the picture. `differences` compares the data of a run with the committed ones, never pixels.
+`interval_rows` and `lines` draw what most lessons draw: estimates with their intervals.
 """
 
+import io
 import logging
+import re
 import shutil
 from collections.abc import Collection
 from pathlib import Path
@@ -15,12 +18,15 @@ import numpy as np
 import pandas as pd
 from IPython.display import Image, display
 from matplotlib import font_manager
+from numpy.typing import ArrayLike
+from sklearn.isotonic import isotonic_regression
 
 from socialai import files
-from socialai.results import read_json, write_json
+from socialai.data import fetch_member
 
 # Okabe and Ito's colour-blind safe palette, darkest hues first so that greyscale keeps them apart.
 COLORS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9"]
+MARKERS = "os^Dv*"
 GREY = "#8c8c8c"
 CJK_FONTS = (
     "Noto Sans CJK SC",
@@ -31,11 +37,12 @@ CJK_FONTS = (
     "Microsoft YaHei",
 )
 ATOL = 1e-3
+ALT_LENGTH = range(20, 601)  # characters of an alternative text: a sentence or two
 _run: dict = {"notebook": None, "folder": None}
 
 
 def start(notebook: str, folder: Path | None) -> None:
-    """Set the style; later figures belong to `notebook` and are written to `folder`/figures, if there is a folder."""
+    """Set the style; figures from now on are those of `notebook`, kept in `folder`/figures."""
     _run.update(notebook=notebook, folder=folder)
     if folder is not None:
         shutil.rmtree(folder / "figures", ignore_errors=True)
@@ -44,10 +51,9 @@ def start(notebook: str, folder: Path | None) -> None:
 
 
 def style() -> None:
-    """Set matplotlib up: font with Chinese, no top or right spine, readable at 800 pixels, reproducible SVG."""
-    logging.getLogger("matplotlib.font_manager").setLevel(
-        logging.ERROR
-    )  # the Chinese font has no bold: known
+    """Set matplotlib up: Chinese, no top or right spine, readable at 800 pixels, SVG undated."""
+    # The Chinese font has no bold: known, and said at every title.
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     mpl.rcParams.update(
         {
             "font.family": ["DejaVu Sans", *chinese_font()],
@@ -69,13 +75,14 @@ def style() -> None:
 
 
 def chinese_font() -> list[str]:
-    """Names of fonts with Chinese glyphs: those of the system, else Noto Sans CJK from the data registry."""
+    """Names of fonts with Chinese glyphs: those of the system, else Noto Sans CJK, fetched.
+
+    Raises DataUnavailable where the system has none of them and the registry's can't be had.
+    """
     installed = {font.name for font in font_manager.fontManager.ttflist}
     if found := [name for name in CJK_FONTS if name in installed]:
         return found
-    from socialai import data
-
-    path = data.fetch_member("noto_cjk", "mplfonts/fonts/NotoSansCJKsc-Regular.otf")
+    path = fetch_member("noto_cjk", "mplfonts/fonts/NotoSansCJKsc-Regular.otf")
     font_manager.fontManager.addfont(path)
     return [font_manager.FontProperties(fname=path).get_name()]
 
@@ -85,49 +92,163 @@ def subplots(nrows: int = 1, ncols: int = 1, width: float = 7, height: float = 3
     return plt.subplots(nrows, ncols, figsize=(width, height), **options)
 
 
+def interval_rows(
+    ax,
+    frame: pd.DataFrame,
+    label: str = "model",
+    value: str = "value",
+    low: str = "low",
+    high: str = "high",
+    grey: Collection = (),
+    color: str = COLORS[0],
+    offset: float = 0.0,
+) -> None:
+    """A row a label, the first on top: a dot at the value, a line from low to high.
+
+    grey: labels drawn in grey, baselines say. A second call draws on the rows of the first, with
+    another colour and an offset, how far below the middle of its row, in rows.
+    """
+    before = [tick.get_text() for tick in ax.get_yticklabels()] if ax.has_data() else []
+    labels = list(dict.fromkeys([*before, *map(str, frame[label])]))
+    rows = np.array([labels.index(str(name)) for name in frame[label]]) + offset
+    colors = [GREY if name in grey else color for name in frame[label]]
+    ax.hlines(rows, frame[low], frame[high], colors, lw=2)
+    ax.scatter(frame[value], rows, c=colors, s=36, zorder=3)
+    ax.set(yticks=range(len(labels)), yticklabels=labels, ylim=(len(labels) - 0.5, -0.5))
+
+
+def lines(
+    ax,
+    frame: pd.DataFrame,
+    x: str,
+    y: str,
+    by: str,
+    low: str | None = None,
+    high: str | None = None,
+    label_ends: bool = True,
+    grey: Collection = (),
+    bars: bool = False,
+) -> None:
+    """A line a group of the column `by`, its interval shaded, its name at its right end.
+
+    low, high: columns of the interval, if there is one. grey: groups drawn grey and dashed,
+    baselines say. bars: the intervals as bars, for few values of x that are far apart. Names are
+    moved up and down until none covers another, for the limits and the scale that `ax` has now: set
+    those first.
+    """
+    names = list(dict.fromkeys(frame[by]))
+    coloured = [name for name in names if name not in grey]
+    ends = {}
+    for number, name in enumerate(names):
+        part = frame[frame[by] == name]
+        color = GREY if name in grey else COLORS[coloured.index(name) % len(COLORS)]
+        look = {"color": color, "ls": "--" if name in grey else "-"}
+        look |= {"marker": MARKERS[number % len(MARKERS)], "ms": 5}
+        if bars and low is not None:
+            reach = [part[y] - part[low], part[high] - part[y]]
+            ax.errorbar(part[x], part[y], reach, capsize=3, **look)
+        else:
+            ax.plot(part[x], part[y], **look)
+            if low is not None:
+                ax.fill_between(part[x], part[low], part[high], color=color, alpha=0.15, lw=0)
+        shown = part[part[y].notna()]
+        if len(shown):
+            ends[str(name)] = (*shown[[x, y]].iloc[-1], color)
+    if label_ends:
+        _label_ends(ax, ends)
+
+
+def _label_ends(ax, ends: dict[str, tuple]) -> None:
+    """Write each name to the right of the end (x, y, colour) of its line."""
+    # In points, so that a gap is a line of text whatever the scale of the axis.
+    per_point = ax.figure.dpi / 72
+    heights = [ax.transData.transform((x, y))[1] / per_point for x, y, _ in ends.values()]
+    spread = spread_labels(heights, 1.2 * mpl.rcParams["font.size"])
+    for (name, (x, y, color)), height, moved in zip(ends.items(), heights, spread, strict=True):
+        ax.annotate(
+            name,
+            (x, y),
+            xytext=(8, moved - height),
+            textcoords="offset points",
+            color=color,
+            va="center",
+        )
+
+
+def spread_labels(values: ArrayLike, gap: float) -> np.ndarray:
+    """Heights (n,) for labels at these values: `gap` or more apart, else as near as can be.
+
+    Neighbours keep their order. It is isotonic regression: of heights whose steps are `gap` or more
+    it finds those with the least sum of squared moves.
+    """
+    values = np.asarray(values, dtype=float)
+    order = np.argsort(values, kind="stable")
+    steps = gap * np.arange(len(values))
+    spread = np.empty(len(values))
+    if len(values):
+        spread[order] = isotonic_regression(values[order] - steps) + steps
+    return spread
+
+
 def save(
-    fig, name: str, data: pd.DataFrame, atol: float | dict[str, float] = ATOL, picture: str = "svg"
+    fig,
+    name: str,
+    data: pd.DataFrame,
+    *,
+    alt: str,
+    atol: float | dict[str, float] = ATOL,
+    picture: str = "svg",
 ) -> None:
     """Show a figure and keep it with the data that it draws.
 
-    data: the tidy frame that was drawn. atol: how far a number may be from it in a later run, absolute; measured over
-    seeds where training is involved; a dictionary has one for each column named, and 0.001 for the others. picture:
-    "svg", or "png" for pictures of many pixels. Raises ValueError when `atol` names a column that `data` lacks.
+    data: the tidy frame that was drawn. alt: one or two sentences (20 to 600 characters) that tell
+    who can't see the picture what it shows. atol: how far a number may be from it in a later run,
+    absolute; measured over seeds where training is involved; a dictionary has one for each column
+    named, and 0.001 for the others. picture: "svg", or "png" for pictures of many pixels. Raises
+    ValueError for an alt of another length, and when `atol` names a column that `data` lacks.
     """
+    alt = " ".join(alt.split()) if isinstance(alt, str) else ""
+    if len(alt) not in ALT_LENGTH:
+        raise ValueError(
+            f"figure {name}: alt must tell who can't see it what it shows, "
+            f"in {ALT_LENGTH[0]} to {ALT_LENGTH[-1]} characters; it has {len(alt)}"
+        )
     if isinstance(atol, dict) and (missing := atol.keys() - set(map(str, data.columns))):
         raise ValueError(
             f"figure {name} has no columns {sorted(missing)} that a tolerance could be for"
         )
     inline = fig_to_png(fig)
-    if (folder := _run["folder"]) is not None:
-        target = folder / "figures"
-        metadata = {"Date": None, "Creator": None} if picture == "svg" else {"Software": None}
-        fig.savefig(target / f"{name}.{picture}", metadata=metadata)
-        data.to_csv(target / f"{name}.csv", index=False, float_format="%.10g", lineterminator="\n")
-        manifest = read_manifest(target)
+    if _run["folder"] is not None:
+        folder = _run["folder"] / "figures"
+        if picture == "svg":  # its title is what a screen reader reads
+            metadata = {"Date": None, "Creator": None, "Title": alt}
+        else:
+            metadata = {"Software": None, "Description": alt}
+        fig.savefig(folder / f"{name}.{picture}", metadata=metadata)
+        data.to_csv(folder / f"{name}.csv", index=False, float_format="%.10g", lineterminator="\n")
+        manifest = read_manifest(folder)
         manifest[name] = {
             "notebook": _run["notebook"],
             "picture": f"{name}.{picture}",
             "data": f"{name}.csv",
+            "alt": alt,
             "atol": atol,
         }
-        write_json(target / "manifest.json", manifest)
+        files.write_json(folder / "manifest.json", manifest)
     plt.close(fig)
-    display(Image(inline))
+    display(Image(inline, alt=alt))
 
 
 def fig_to_png(fig) -> bytes:
     """The figure as PNG bytes."""
-    from io import BytesIO
-
-    buffer = BytesIO()
+    buffer = io.BytesIO()
     fig.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
 
 
 def read_manifest(folder: Path) -> dict:
-    """{figure: {notebook, picture, data, atol}} of a folder of figures."""
-    return read_json(folder / "manifest.json")
+    """{figure: {notebook, picture, data, alt, atol}} of a folder of figures."""
+    return files.read_json(folder / "manifest.json")
 
 
 def differences(
@@ -138,57 +259,66 @@ def differences(
     left_out: notebooks whose committed figures are not looked at.
     """
     committed = committed or files.FIGURES
-    then = {
+    before = {
         name: entry
         for name, entry in read_manifest(committed).items()
         if entry["notebook"] not in left_out
     }
-    now, found = {}, []
+    now = {}
+    found = []
     for notebook, run in sorted(runs.items()):
-        if run.is_dir():
-            now |= {
-                name: (run / "figures", entry)
-                for name, entry in read_manifest(run / "figures").items()
-            }
-        else:
+        if not run.is_dir():
             found.append(f"{notebook}: there is no run to compare with")
-    found += [
-        f"{then[name]['notebook']}: figure {name} is committed but no longer drawn"
-        for name in then.keys() - now.keys()
-    ]
-    found += [
-        f"{now[name][1]['notebook']}: figure {name} is drawn but not committed"
-        for name in now.keys() - then.keys()
-    ]
-    for name in sorted(then.keys() & now.keys()):
+            continue
+        for name, entry in read_manifest(run / "figures").items():
+            now[name] = (run / "figures", entry)
+
+    # Figures on one side only, then those on both.
+    for name in before.keys() - now.keys():
+        found.append(f"{before[name]['notebook']}: figure {name} is committed but no longer drawn")
+    for name in now.keys() - before.keys():
+        found.append(f"{now[name][1]['notebook']}: figure {name} is drawn but not committed")
+    for name in sorted(before.keys() & now.keys()):
         folder, entry = now[name]
-        if entry != then[name]:
-            found.append(f"{entry['notebook']}: the manifest's entry of figure {name} changed")
-        elif not (committed / entry["picture"]).is_file():
-            found.append(f"{entry['notebook']}: picture {entry['picture']} is missing")
-        elif reason := data_differs(
-            committed / entry["data"], folder / entry["data"], entry["atol"]
-        ):
+        if reason := _figure_differs(committed, before[name], folder, entry):
             found.append(f"{entry['notebook']}: figure {name}: {reason}")
     return found
 
 
-def data_differs(then: Path, now: Path, atol: float | dict[str, float]) -> str | None:
-    """Why two CSV files of figure data differ, or None when they agree within `atol`, see `save`."""
-    if not then.is_file():
-        return f"{then.name} is missing"
-    a, b = pd.read_csv(then), pd.read_csv(now)
-    if list(a.columns) != list(b.columns) or len(a) != len(b):
-        return f"{len(a)} rows of {list(a.columns)} in the repository, {len(b)} rows of {list(b.columns)} in a run"
-    for column in a.columns:
-        within = atol.get(column, ATOL) if isinstance(atol, dict) else atol
-        if pd.api.types.is_numeric_dtype(a[column]) and pd.api.types.is_numeric_dtype(b[column]):
-            close = np.isclose(a[column], b[column], rtol=1e-4, atol=within, equal_nan=True)
+def _figure_differs(committed: Path, before: dict, folder: Path, entry: dict) -> str | None:
+    """Why a figure of a run is not the committed one, or None."""
+    if _without_numbers(entry) != _without_numbers(before):
+        return "its entry of the manifest changed"
+    if not (committed / entry["picture"]).is_file():
+        return f"picture {entry['picture']} is missing"
+    return data_differs(committed / entry["data"], folder / entry["data"], entry["atol"])
+
+
+def _without_numbers(entry: dict) -> dict:
+    """An entry of the manifest with # for each number of its alternative text: they may move."""
+    return entry | {"alt": re.sub(r"[-+]?\d+([.,]\d+)*", "#", entry.get("alt", ""))}
+
+
+def data_differs(committed: Path, drawn: Path, atol: float | dict[str, float]) -> str | None:
+    """Why two CSV files of figure data differ, or None where they agree within `atol` of `save`."""
+    if not committed.is_file():
+        return f"{committed.name} is missing"
+    before = pd.read_csv(committed)
+    now = pd.read_csv(drawn)
+    if list(before.columns) != list(now.columns) or len(before) != len(now):
+        return (
+            f"{len(before)} rows of {list(before.columns)} in the repository, "
+            f"{len(now)} rows of {list(now.columns)} in a run"
+        )
+    for column in before.columns:
+        a = before[column]
+        b = now[column]
+        if pd.api.types.is_numeric_dtype(a) and pd.api.types.is_numeric_dtype(b):
+            within = atol.get(column, ATOL) if isinstance(atol, dict) else atol
+            close = np.isclose(a, b, rtol=1e-4, atol=within, equal_nan=True)
         else:
-            close = (
-                a[column].fillna("").astype(str) == b[column].fillna("").astype(str)
-            ).to_numpy()
+            close = (a.fillna("").astype(str) == b.fillna("").astype(str)).to_numpy()
         if not close.all():
             row = int(np.flatnonzero(~close)[0])
-            return f"{column!r} in row {row + 1} is {a[column][row]} in the repository, {b[column][row]} in a run"
+            return f"{column!r} in row {row + 1} is {a[row]} in the repository, {b[row]} in a run"
     return None

@@ -1,9 +1,8 @@
-"""The applications of the article's section 2.8, one module each, usable on anybody's own data.
+"""Checks of what a user gives: a frame, texts, numbers, labels, a matrix, ids, a choice.
 
-moderation, sentiment, topics, recommendation, advertising, network, behaviour. Here: the checks of what a user gives
-(a frame, texts, numbers, labels, a matrix, ids) that all of them share. Wrong data (a column that isn't there, nothing
-at all, a missing or negative value, an unknown id, an empty graph) raise UserError in every function of these modules,
-in one line, whether its docstring says so or not.
+What is wrong (a column that isn't there, nothing at all, a missing or negative value, an unknown
+id) raises UserError, in one line, in every function of the package that calls these, whether its
+docstring says so or not.
 """
 
 from collections.abc import Iterable
@@ -18,18 +17,40 @@ from sklearn.utils import check_array
 from socialai.errors import UserError
 
 
-class InputError(UserError, ValueError, TypeError):
-    """A UserError that is also what scikit-learn asks an estimator to raise when it is given wrong data."""
+class UserTypeError(UserError, TypeError):
+    """A UserError where scikit-learn asks an estimator for a TypeError."""
 
 
 @contextmanager
 def as_input_error(name: str = ""):
-    """What a library says of wrong data inside this block becomes an InputError, begun by `name`, in one short line."""
+    """What a library says of wrong data inside this block becomes a UserError of one short line.
+
+    It begins with `name`, if there is one. A TypeError stays one as well (`UserTypeError`), and a
+    UserError stays as it is.
+    """
     try:
         yield
+    except UserError:
+        raise
     except (ValueError, TypeError) as error:
+        kind = UserTypeError if isinstance(error, TypeError) else UserError
         said = " ".join(str(error).split())[:160]
-        raise InputError(f"{name}: {said}" if name else said) from None
+        raise kind(f"{name}: {said}" if name else said) from None
+
+
+def check_choice(value, choices: Iterable, name: str):
+    """The value itself if it is one of the choices, a list or the keys of a dictionary.
+
+    Else UserError: its message names the nearest choice, if one is near, and all of them.
+    """
+    choices = list(choices)
+    # Not `value in choices`, which an array can't be asked, and where 1.0 would be 1.
+    if any(isinstance(value, type(choice)) and value == choice for choice in choices):
+        return value
+    near = get_close_matches(value, choices, 1) if isinstance(value, str) else []
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    known = ", ".join(map(str, choices))
+    raise UserError(f"there is no {name} {_short(value)}: {hint}choose from {known}")
 
 
 def check_frame(
@@ -39,51 +60,62 @@ def check_frame(
     not_negative: tuple[str, ...] = (),
     once: tuple[str, ...] = (),
 ) -> pd.DataFrame:
-    """The frame itself if it has rows and the columns, without missing values in them; else UserError, one line.
+    """The frame itself if it has rows and the columns, with no value missing; else UserError.
 
-    numeric: columns that must hold finite numbers. not_negative: columns that must hold finite numbers of at least 0.
-    once: columns whose values together must not occur twice.
+    numeric: columns that must hold finite numbers. not_negative: columns that must hold finite
+    numbers of at least 0. once: columns whose values together must not occur twice.
     """
     if not isinstance(frame, pd.DataFrame):
+        wanted = ", ".join(map(str, columns))
         raise UserError(
-            f"a pandas DataFrame is needed, with the columns {', '.join(map(str, columns))}; got {type(frame).__name__}"
+            f"a pandas DataFrame is needed, with the columns {wanted}; got {type(frame).__name__}"
         )
     for column in columns:
-        if column not in frame.columns:
-            near = get_close_matches(str(column), map(str, frame.columns), 1)
-            hint = (
-                f"; did you mean {near[0]!r}?"
-                if near
-                else f"; it has {', '.join(map(str, frame.columns)) or 'none'}"
-            )
-            raise UserError(f"the frame has no column {column!r}{hint}")
-        if (times := list(frame.columns).count(column)) > 1:
-            raise UserError(f"the frame has {times} columns {column!r}: one is needed")
+        _check_column(frame, column)
     if frame.empty:
         raise UserError(f"the frame has no rows (columns {', '.join(map(str, columns))})")
     for column in columns:
         missing = frame[column].isna()
         if missing.any():
             raise UserError(
-                f"column {column!r} misses {missing.sum()} values, the first in row {missing.idxmax()!r}"
+                f"column {column!r} misses {missing.sum()} values, "
+                f"the first in row {missing.idxmax()!r}"
             )
     for column in (*numeric, *not_negative):
-        values = frame[column]
-        if not is_numeric_dtype(values) and not is_bool_dtype(values):
-            raise UserError(f"column {column!r} must hold numbers; it holds {values.dtype}")
-        bad = ~np.isfinite(values.to_numpy(float)) | (
-            (values < 0).to_numpy() if column in not_negative else False
-        )
-        if bad.any():
-            rule = "finite and not negative" if column in not_negative else "finite"
-            raise UserError(
-                f"column {column!r} must be {rule}; row {frame.index[bad.argmax()]!r} is {values[bad].iloc[0]}"
-            )
+        _check_number_column(frame[column], column in not_negative)
     if once and (twice := int(frame.duplicated(list(once)).sum())):
         raise UserError(
-            f"{twice} rows repeat a pair of {' and '.join(once)}: keep one of each (drop_duplicates)"
+            f"{twice} rows repeat a pair of {' and '.join(once)}: "
+            f"keep one of each (drop_duplicates)"
         )
     return frame
+
+
+def _check_column(frame: pd.DataFrame, column: str) -> None:
+    """The frame has the column, once."""
+    if column not in frame.columns:
+        names = list(map(str, frame.columns))
+        near = get_close_matches(str(column), names, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(names) or 'none'}"
+        raise UserError(f"the frame has no column {column!r}; {hint}")
+    times = list(frame.columns).count(column)
+    if times > 1:
+        raise UserError(f"the frame has {times} columns {column!r}: one is needed")
+
+
+def _check_number_column(values: pd.Series, not_negative: bool) -> None:
+    """The column holds finite numbers, and none below 0 where it may not be negative."""
+    if not is_numeric_dtype(values) and not is_bool_dtype(values):
+        raise UserError(f"column {values.name!r} must hold numbers; it holds {values.dtype}")
+    wrong = ~np.isfinite(values.to_numpy(float))
+    if not_negative:
+        wrong |= (values < 0).to_numpy()
+    if wrong.any():
+        rule = "finite and not negative" if not_negative else "finite"
+        row = values.index[wrong.argmax()]
+        raise UserError(
+            f"column {values.name!r} must be {rule}; row {row!r} is {values[wrong].iloc[0]}"
+        )
 
 
 def check_text(text: str) -> str:
@@ -94,7 +126,10 @@ def check_text(text: str) -> str:
 
 
 def check_list(values: Iterable, what: str, empty: bool = False) -> list:
-    """The values as a list, one at least, unless it may be empty. A text is no list: it would be taken for letters."""
+    """The values as a list, one at least, unless it may be empty.
+
+    A text is no list: it would be taken for letters.
+    """
     if isinstance(values, (str, pd.DataFrame)) or not isinstance(values, Iterable):
         raise UserError(f"a list of {what} is needed, not one {type(values).__name__}")
     values = list(values)
@@ -130,8 +165,8 @@ def check_numbers(
 ) -> np.ndarray:
     """values as an array of floats, one at least, all of them finite and from low to high.
 
-    n: how many there must be. ndim: how many axes (None: any). whole: none has a fraction. missing: some may be NaN.
-    above: all are larger than low, none equal.
+    n: how many there must be. ndim: how many axes (None: any). whole: none has a fraction.
+    missing: some may be NaN. above: all are larger than low, none equal.
     """
     try:
         array = np.asarray(values, dtype=float)
@@ -146,17 +181,24 @@ def check_numbers(
         raise UserError(f"{name}: there are none")
     if n is not None and len(array) != n:
         raise UserError(f"{name}: {n} are needed, one for each; there are {len(array)}")
-    good = (np.isfinite(array) & (array > low if above else array >= low) & (array <= high)) | (
-        np.isnan(array) if missing else False
-    )
-    good &= (np.trunc(array) == array) | np.isnan(array) if whole else True
+
+    # Every number keeps the rules; one that is missing keeps them where it may be missing.
+    good = np.isfinite(array) & (array <= high)
+    good &= (array > low) if above else (array >= low)
+    if whole:
+        good &= np.trunc(array) == array
+    if missing:
+        good |= np.isnan(array)
     if not good.all():
-        bounds = [f"{'above' if above else 'at least'} {low:g}"] * (low > -np.inf) + [
-            f"at most {high:g}"
-        ] * (high < np.inf)
-        rule = " and ".join(["whole"] * whole + (bounds or ["finite"]))
+        rules = ["whole"] if whole else []
+        if low > -np.inf:
+            rules.append(f"{'above' if above else 'at least'} {low:g}")
+        if high < np.inf:
+            rules.append(f"at most {high:g}")
+        if low == -np.inf and high == np.inf:
+            rules.append("finite")
         which = f"place {int(np.argmin(good))} holds" if array.ndim else "it is"
-        raise UserError(f"{name} must be {rule}; {which} {array[~good][0]:g}")
+        raise UserError(f"{name} must be {' and '.join(rules)}; {which} {array[~good][0]:g}")
     return array
 
 
@@ -168,7 +210,7 @@ def check_number(
     whole: bool = False,
     above: bool = False,
 ) -> float:
-    """The number itself (an int, if it must be whole), if it is one; arguments as in `check_numbers`."""
+    """The number itself (an int, if it must be whole); arguments as in `check_numbers`."""
     check_numbers(value, name, low, high, ndim=0, whole=whole, above=above)
     return int(value) if whole else value
 
@@ -177,33 +219,36 @@ def check_labels(
     labels, n: int | None = None, allowed: tuple | None = None, name: str = "labels"
 ) -> np.ndarray:
     """labels (n,) as an array, none missing; all of one type, or `allowed` ones only."""
+    given = labels
     with as_input_error(name):
-        given, labels = labels, np.asarray(labels)
+        labels = np.asarray(labels)
     if labels.ndim != 1 or not len(labels):
         raise UserError(f"{name}: a list of them is needed, and there must be some")
     if n is not None and len(labels) != n:
         raise UserError(f"{n} rows but {len(labels)} {name}")
+
+    # Looked for in the labels as given: numpy makes text of a mix, and NaN would be "nan".
     if not hasattr(given, "dtype"):
-        given = np.asarray(
-            list(given), dtype=object
-        )  # as text, which numpy makes of a mix, NaN would be "nan"
-    if (missing := pd.isna(given)).any():
+        given = np.asarray(list(given), dtype=object)
+    missing = pd.isna(given)
+    if missing.any():
         raise UserError(
             f"{name}: {missing.sum()} are missing, the first in place {missing.argmax()}"
         )
-    if allowed is not None and (odd := ~pd.Series(labels).isin(allowed).to_numpy()).any():
-        raise UserError(
-            f"{name} must be {' or '.join(map(str, allowed))}; one is {_short(labels[odd].tolist()[0])}"
-        )
     if allowed is None:
         sorted_ids(given, name)
+    else:
+        odd = ~pd.Series(labels).isin(allowed).to_numpy()
+        if odd.any():
+            one = _short(labels[odd].tolist()[0])
+            raise UserError(f"{name} must be {' or '.join(map(str, allowed))}; one is {one}")
     return labels
 
 
 def check_scored(
     y, scores, low: float = -np.inf, high: float = np.inf
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(y, scores), each (n,): labels 0 and 1 as integers, and a finite number from low to high for each."""
+    """(y, scores), each (n,): labels 0 and 1 as integers, and numbers from low to high."""
     scores = check_numbers(scores, "scores", low, high)
     return check_labels(y, len(scores), (0, 1)).astype(int), scores
 
@@ -221,10 +266,12 @@ def check_matrix(
     low: the least that a number may be. shape: (n, d) where they are given. square: n is d.
     """
     with as_input_error(name):
-        if (axes := X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim) != 2:
-            raise InputError(
-                f"numbers in rows and columns are needed. Reshape your data: it has {axes} axes"
-            )
+        axes = X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim
+    if axes != 2:  # "Reshape your data" are the words that scikit-learn's own check looks for
+        raise UserError(
+            f"{name}: numbers in rows and columns are needed. Reshape your data: it has {axes} axes"
+        )
+    with as_input_error(name):
         X = check_array(X, accept_sparse="csr" if sparse else False)
     for size, wanted, what in zip(X.shape, shape, ("rows", "columns"), strict=True):
         if wanted is not None and size != wanted:
@@ -239,7 +286,7 @@ def check_matrix(
 
 
 def sorted_ids(ids, name: str) -> np.ndarray:
-    """The different ids, sorted."""
+    """The different ids, sorted; UserError where text and numbers are mixed."""
     try:
         return np.unique(ids)
     except TypeError:
@@ -249,15 +296,20 @@ def sorted_ids(ids, name: str) -> np.ndarray:
 
 
 def find_ids(known: np.ndarray, wanted, kind: str, place: str = "training") -> np.ndarray:
-    """Where the wanted ids stand among the known ones (sorted); UserError for none, and for an unknown one."""
+    """(m,) where each of the wanted ids (m,) stands among the known ones (sorted).
+
+    UserError when none is wanted, or one that isn't known; kind ("user") and place name it there.
+    """
     if np.ndim(wanted) != 1:
         raise UserError(f"a list of {kind}s is needed, not {_short(wanted)}")
     wanted = pd.Series(wanted)
     if wanted.empty:
         raise UserError(f"no {kind} was named")
-    if (odd := ~wanted.isin(known)).any():
+    unknown = ~wanted.isin(known)
+    if unknown.any():
         raise UserError(
-            f"{kind} {wanted[odd].iloc[0]!s} was not in {place} ({odd.sum()} of the {wanted.size} are unknown)"
+            f"{kind} {wanted[unknown].iloc[0]!s} was not in {place} "
+            f"({unknown.sum()} of the {wanted.size} are unknown)"
         )
     return np.searchsorted(known, wanted)
 

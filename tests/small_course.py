@@ -1,6 +1,5 @@
-"""A small repository for tests: a copy of the package, and notebooks that run in a second as they import little."""
+"""A small repository for tests: a copy of the package, and notebooks that run in a second."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -8,8 +7,10 @@ import sys
 from pathlib import Path
 
 import nbformat
+import yaml
 
 import socialai
+from socialai import files
 
 PARAMETERS = "seed = 0  # any integer\nrate = 0.5  # above 0\nname = 'none'  # any text"
 RECORD = "from socialai import files, results\nresults.start('{0}', files.output_folder('{0}'))\n"
@@ -18,7 +19,10 @@ RECORD = "from socialai import files, results\nresults.start('{0}', files.output
 def write_notebook(
     folder: Path, stem: str, *code: str, tags: dict[int, list[str]] | None = None
 ) -> Path:
-    """A notebook with the parameters seed, rate and name, then the given cells; tags by number of a given cell."""
+    """A notebook with the parameters seed, rate and name, then the given cells.
+
+    tags: by the number of a given cell. The course's table of lessons gets an entry.
+    """
     cells = [nbformat.v4.new_markdown_cell(f"# {stem[:2]} {stem}", id="first")]
     cells += [
         nbformat.v4.new_code_cell(PARAMETERS, id="parameters", metadata={"tags": ["parameters"]})
@@ -30,15 +34,21 @@ def write_notebook(
         cells.append(cell)
     folder.mkdir(parents=True, exist_ok=True)
     nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / f"{stem}.ipynb")
+    write_lessons(folder)
     return folder / f"{stem}.ipynb"
 
 
+def write_lessons(folder: Path) -> None:
+    """The table of lessons of a folder of notebooks."""
+    entry = {"title": "A lesson (课)", "does": "one thing", "article": 1}
+    lessons = {path.stem: entry for path in sorted(folder.glob("*.ipynb"))}
+    (folder / "lessons.yaml").write_text(yaml.safe_dump(lessons), encoding="utf-8")
+
+
 def copy_package(root: Path) -> Path:
-    """A repository at `root` with the package, the registry and no notebooks."""
+    """A repository at `root` with the package and no notebooks."""
     source = Path(socialai.__file__).parent
     shutil.copytree(source, root / "socialai", ignore=shutil.ignore_patterns("__pycache__"))
-    (root / "data").mkdir()
-    shutil.copyfile(source.parent / "data" / "registry.toml", root / "data" / "registry.toml")
     return root
 
 
@@ -52,7 +62,7 @@ def environment(root: Path) -> dict:
     }
 
 
-def start(root: Path, *arguments: str, module: str = "socialai.cli.course") -> subprocess.Popen:
+def start(root: Path, *arguments: str, module: str = "socialai") -> subprocess.Popen:
     """Start the command line of the copy in a process group of its own."""
     return subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
@@ -65,9 +75,7 @@ def start(root: Path, *arguments: str, module: str = "socialai.cli.course") -> s
     )
 
 
-def command(
-    root: Path, *arguments: str, module: str = "socialai.cli.course"
-) -> tuple[int, str, str]:
+def command(root: Path, *arguments: str, module: str = "socialai") -> tuple[int, str, str]:
     """Run the command line of the copy: (exit status, stdout, stderr)."""
     process = start(root, *arguments, module=module)
     out, err = process.communicate(timeout=240)
@@ -76,5 +84,5 @@ def command(
 
 def summary(root: Path) -> dict:
     """build/course/summary.json by notebook."""
-    content = json.loads((root / "build" / "course" / "summary.json").read_text(encoding="utf-8"))
+    content = files.read_json(root / "build" / "course" / "summary.json")
     return {entry["notebook"]: entry for entry in content["notebooks"]}

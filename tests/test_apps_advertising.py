@@ -35,11 +35,12 @@ def log_of(n, seed, propensity=PROPENSITY):
 
 
 def value(method, log, policy=POLICY, **options):
-    return advertising.OffPolicyValue(method, n_resamples=0, **options).fit(log, policy).value_
+    return advertising.off_policy_value(log, policy, method, n_resamples=2, **options).value
 
 
 def test_the_docstring_works():
-    assert doctest.testmod(advertising).failed == 0 and doctest.testmod(advertising).attempted == 5
+    outcome = doctest.testmod(advertising)
+    assert outcome.attempted >= 5 and outcome.failed == 0
 
 
 @pytest.mark.parametrize("method", ["ips", "dr"])
@@ -64,7 +65,7 @@ def test_snips_is_consistent_and_inside_the_range_of_the_clicks():
     assert np.isclose(value("snips", certain), 1.0) and value("ips", certain) != 1.0
 
 
-@pytest.mark.parametrize("method", advertising.METHODS)
+@pytest.mark.parametrize("method", advertising.OFF_POLICY_METHODS)
 def test_a_policy_judged_on_its_own_log_has_the_click_rate_of_the_log(method):
     log = log_of(4000, 3, TARGET)
     options = {"smoothing": 1e5} if method in ("dm", "dr") else {}  # the model: one rate for all
@@ -86,23 +87,27 @@ def test_the_direct_method_without_smoothing_is_ips_with_the_propensities_that_h
 def test_doubly_robust_with_one_rate_is_ips_corrected_by_the_mean_weight():
     log = log_of(2000, 5)
     log = pd.concat([log, log], ignore_index=True)
-    model = advertising.OffPolicyValue("dr", smoothing=1e12, n_resamples=0).fit(log, POLICY)
+    half = np.random.default_rng(0).permutation(len(log)) % 2
     rate = np.empty(len(log))
-    for fold in (0, 1):
-        rate[model._fold == fold] = log["click"][model._fold != fold].mean()
-    expected = np.mean(model.weights_ * log["click"] + rate * (1 - model.weights_))
-    assert np.isclose(model.value_, expected, atol=1e-9)
+    for this in (0, 1):
+        rate[half == this] = log["click"][half != this].mean()
+    weights = advertising.importance_weights(log, POLICY)
+    expected = np.mean(weights * log["click"] + rate * (1 - weights))
+    assert np.isclose(value("dr", log, smoothing=1e12), expected, atol=1e-9)
+
+
+def test_the_weights_are_of_mean_one_and_their_sample_size_is_counted():
+    weights = advertising.importance_weights(log_of(20_000, 6), POLICY)
+    assert weights.mean() == pytest.approx(1, abs=0.03)
+    assert advertising.effective_sample_size(np.ones(7)) == pytest.approx(7)
+    assert advertising.effective_sample_size(np.array([0.0, 0, 5])) == pytest.approx(1)
 
 
 def test_the_interval_covers_the_truth_about_as_often_as_it_says():
     hits = 0
     for seed in range(60):
-        low, high = (
-            advertising.OffPolicyValue("dr", n_resamples=150, seed=seed)
-            .fit(log_of(600, seed), POLICY)
-            .interval_
-        )
-        hits += low <= TRUTH <= high
+        log = log_of(600, seed)
+        hits += advertising.off_policy_value(log, POLICY, n_resamples=150, seed=seed).holds(TRUTH)
     assert hits >= 51, "95 % of 60 is 57; fewer than 51 happens once in 1,350 times"
 
 
@@ -122,14 +127,10 @@ def test_shares_undo_the_bias_of_mean_propensities():
 
 def test_click_rates_are_those_of_scipy_and_exact_intervals_are_wider():
     log = pd.DataFrame({"campaign": ["a"] * 1000 + ["b"] * 500, "click": [1] * 4 + [0] * 1496})
-    wilson, exact = (
-        advertising.click_rates(log, ["campaign"]),
-        advertising.click_rates(log, ["campaign"], "exact"),
-    )
-    assert wilson.loc["a", "rate"] == 0.004 and wilson.loc["b", ["clicks", "low"]].tolist() == [
-        0,
-        0,
-    ]
+    wilson = advertising.click_rates(log, ["campaign"])
+    exact = advertising.click_rates(log, ["campaign"], "exact")
+    assert wilson.loc["a", "value"] == 0.004
+    assert wilson.loc["b", ["clicks", "low"]].tolist() == [0, 0]
     assert exact.loc["a", "high"] == binomtest(4, 1000).proportion_ci(method="exact").high
     assert (exact["high"] - exact["low"])["a"] > (wilson["high"] - wilson["low"])["a"]
 
@@ -146,10 +147,8 @@ def test_calibration_of_perfect_and_of_inflated_probabilities():
     rng = np.random.default_rng(0)
     p = rng.beta(1, 20, 50_000)
     y = rng.random(50_000) < p
-    table, boast = (
-        advertising.calibration_table(y, p),
-        advertising.calibration_table(y, np.minimum(1.5 * p, 1)),
-    )
+    table = advertising.calibration_table(y, p)
+    boast = advertising.calibration_table(y, np.minimum(1.5 * p, 1))
     assert table["n"].tolist() == [5000] * 10 and table["claimed"].is_monotonic_increasing
     inside = ((table["low"] <= table["claimed"]) & (table["claimed"] <= table["high"])).sum()
     assert inside >= 8 and (boast["claimed"] > boast["high"])[3:].all()
@@ -170,7 +169,7 @@ def test_the_factorisation_machine_equals_the_sum_over_pairs(n, seed):
     for i in range(n):
         for j in range(i + 1, n):
             expected = expected + model.v[index[i]] @ model.v[index[j]] * x[i] * x[j]
-    # Rendle's x has one entry a feature, so a repeated feature would be its own square and not a pair.
+    # Rendle's x has one entry a feature: a repeated one would be its own square and not a pair.
     if len(set(index.tolist())) == n:
         assert torch.isclose(model(index, torch.tensor([0]), x)[0], expected, atol=1e-10)
 
@@ -184,15 +183,16 @@ def interactions(n=3000, seed=0):
 
 
 @pytest.mark.parametrize(
-    ("kind", "low", "high"), [("linear", 0.4, 0.6), ("fm", 0.75, 0.83), ("deep", 0.75, 0.83)]
+    ("method", "low", "high"), [("linear", 0.4, 0.6), ("fm", 0.75, 0.83), ("deep", 0.75, 0.83)]
 )
-def test_only_models_of_pairs_learn_pairs(kind, low, high):
+def test_only_models_of_pairs_learn_pairs(method, low, high):
     X, y = interactions()
-    model = advertising.ResponseModel(kind, n_buckets=1024, epochs=30, lr=0.03, device="cpu").fit(
-        X[:2000], y[:2000]
+    model = advertising.ResponseModel(
+        method, n_buckets=1024, epochs=30, learning_rate=0.03, device="cpu"
     )
+    model.fit(X[:2000], y[:2000])
     assert low < model.score(X[2000:], y[2000:]) < high, "0.8 is the best possible"
-    assert np.allclose(model.predict_proba(X).sum(1), 1) and model.get_params()["kind"] == kind
+    assert np.allclose(model.predict_proba(X).sum(1), 1)
     unseen = pd.DataFrame({"user": ["nobody"], "ad": [77]})
     assert 0.3 < model.predict_proba(unseen)[0, 1] < 0.7, "a category never seen says nothing"
 
@@ -211,7 +211,9 @@ def test_hashing_without_collisions_is_one_hot_encoding():
 
 def test_the_epoch_that_validation_likes_best_is_kept():
     X, y = interactions(400)
-    model = advertising.ResponseModel("fm", n_buckets=256, epochs=15, lr=0.1, device="cpu")
+    model = advertising.ResponseModel(
+        "fm", n_buckets=256, epochs=15, learning_rate=0.1, device="cpu"
+    )
     model.fit(X[:100], y[:100], validation=(X[100:], y[100:]))
     assert np.isclose(
         log_loss(y[100:], model.predict_proba(X[100:])), min(model.losses_), atol=1e-6
@@ -231,7 +233,12 @@ def arms(n, seed, rates, contexts=None):
     )
 
 
-LEARNERS = [bandits.EpsilonGreedy(0.1), bandits.UCB(), bandits.Thompson(), bandits.LinUCB(1.0)]
+LEARNERS = [
+    bandits.EpsilonGreedy(0.1),
+    bandits.UCB(),
+    bandits.ThompsonSampling(),
+    bandits.LinUCB(1.0),
+]
 
 
 @pytest.mark.parametrize("learner", LEARNERS, ids=lambda learner: type(learner).__name__)
@@ -243,6 +250,9 @@ def test_learners_find_the_best_arm_by_replay(learner):
     )
     assert learner.rate_ > 0.5 and (learner.shown_[-1000:] == 2).mean() > 0.8
     assert learner.clicks_ == learner.history_.sum() == round(learner.rate_ * learner.matched_)
+    contexts = np.ones((200, 1))
+    assert (learner.predict(contexts) == 2).mean() > 0.8 and learner.predict().shape == (1,)
+    assert (learner.predict(contexts) == learner.predict(contexts)).all(), "the same every time"
 
 
 def test_replay_gives_the_rate_that_the_policy_has_online():
@@ -271,7 +281,7 @@ def test_only_linucb_uses_who_is_looking():
     contexts = np.column_stack([np.ones(10_000), np.random.default_rng(1).integers(0, 2, 10_000)])
     log = arms(10_000, 0, np.array([[0.6, 0.1], [0.1, 0.6]]), contexts)
     linear = advertising.replay(bandits.LinUCB(0.5), log, contexts)
-    assert linear.rate_ > 0.55 and advertising.replay(bandits.Thompson(), log).rate_ < 0.4
+    assert linear.rate_ > 0.55 and advertising.replay(bandits.ThompsonSampling(), log).rate_ < 0.4
 
 
 def test_linucb_holds_the_ridge_regression_of_each_arm():
@@ -340,27 +350,27 @@ UNIFORM = GOOD.assign(propensity=1 / 3)
         ),
         (lambda: advertising.click_rates(GOOD.head(0), ["item_id"]), "no rows"),
         (
-            lambda: advertising.OffPolicyValue("ipw").fit(GOOD, POLICY),
-            "no method 'ipw': choose from dm, ips, snips, dr",
+            lambda: advertising.off_policy_value(GOOD, POLICY, "ipw"),
+            "there is no method 'ipw': did you mean 'ips'",
         ),
         (
-            lambda: advertising.OffPolicyValue().fit(GOOD.assign(propensity=0.0), POLICY),
+            lambda: advertising.off_policy_value(GOOD.assign(propensity=0.0), POLICY),
             "must lie above 0",
         ),
         (
-            lambda: advertising.OffPolicyValue().fit(GOOD.assign(click=np.nan), POLICY),
+            lambda: advertising.off_policy_value(GOOD.assign(click=np.nan), POLICY),
             "misses 100 values",
         ),
         (
-            lambda: advertising.OffPolicyValue().fit(GOOD, POLICY.assign(probability=0.1)),
+            lambda: advertising.off_policy_value(GOOD, POLICY.assign(probability=0.1)),
             "must sum to 1 at each position",
         ),
         (
-            lambda: advertising.OffPolicyValue().fit(GOOD, POLICY[:3]),
+            lambda: advertising.off_policy_value(GOOD, POLICY[:3]),
             "the policy says nothing of position 2",
         ),
         (
-            lambda: advertising.OffPolicyValue().fit(GOOD[GOOD["item_id"] < 2], POLICY),
+            lambda: advertising.off_policy_value(GOOD[GOOD["item_id"] < 2], POLICY),
             "shows item 2 at position 1",
         ),
         (lambda: advertising.replay(bandits.UCB(), GOOD), "uniformly random policy"),
@@ -370,7 +380,7 @@ UNIFORM = GOOD.assign(propensity=1 / 3)
         ),
         (
             lambda: advertising.ResponseModel("xgb").fit(GOOD[["item_id"]], GOOD["click"]),
-            "no kind 'xgb'",
+            "there is no method 'xgb'",
         ),
         (
             lambda: (
@@ -418,13 +428,13 @@ UNIFORM = GOOD.assign(propensity=1 / 3)
             "bins must be whole and at least 1",
         ),
         (lambda: advertising.click_rates(GOOD, "item_id"), "`by` is a list of columns"),
-        (lambda: advertising.click_rates(GOOD, ["item_id"], "wald"), "the method wilson or exact"),
+        (lambda: advertising.click_rates(GOOD, ["item_id"], "wald"), "there is no method 'wald'"),
         (
             lambda: advertising.shown_shares(GOOD.assign(item_id=None)),
             "'item_id' misses 100 values",
         ),
         (
-            lambda: advertising.OffPolicyValue(smoothing=-1).fit(GOOD, POLICY),
+            lambda: advertising.off_policy_value(GOOD, POLICY, smoothing=-1),
             "smoothing must be at least 0",
         ),
         (
@@ -437,8 +447,11 @@ UNIFORM = GOOD.assign(propensity=1 / 3)
         ),
         (lambda: bandits.UCB().fit([0, 1], [1]), "2 rows but 1 clicks"),
         (lambda: bandits.UCB().fit([0, None], [0, 1]), "items: 1 are missing"),
-        (lambda: bandits.Thompson().fit([0, 1], [0, -1]), "clicks must be 0 or 1; one is -1"),
-        (lambda: bandits.Thompson().fit([], []), "there must be some"),
+        (
+            lambda: bandits.ThompsonSampling().fit([0, 1], [0, -1]),
+            "clicks must be 0 or 1; one is -1",
+        ),
+        (lambda: bandits.ThompsonSampling().fit([], []), "there must be some"),
         (lambda: advertising.ResponseModel().fit(None, [0]), "a pandas DataFrame is needed"),
         (
             lambda: advertising.ResponseModel().fit(GOOD[["item_id"]], [0, 1]),

@@ -13,8 +13,8 @@ from sklearn.base import clone
 from sklearn.metrics import normalized_mutual_info_score as nmi
 
 from socialai.apps import network
-from socialai.apps.network.benchmark_graphs import lfr_graph, mixing, planted_edges
-from socialai.apps.network.cascades import Cascades, greedy
+from socialai.apps.network.benchmark_graphs import lfr_graph, mixing_parameter, planted_edges
+from socialai.apps.network.cascades import Cascades, greedy_seeds
 from socialai.errors import UserError
 from socialai.models.gcn import GCN, GraphConvolution, normalised_adjacency
 
@@ -188,7 +188,8 @@ def test_key_nodes_are_those_of_the_parts():
         "directed with dangling nodes",
         "two parts and an isolated node",
     ):
-        graph, scores = GRAPHS[name], network.KeyNodes().fit(GRAPHS[name]).scores_
+        graph = GRAPHS[name]
+        scores = network.key_nodes(graph)
         degree = graph.in_degree if graph.is_directed() else graph.degree
         assert scores["degree"].to_dict() == dict(degree) and scores["strength"].to_dict() == dict(
             degree(weight="weight")
@@ -200,10 +201,9 @@ def test_key_nodes_are_those_of_the_parts():
 
 
 def test_the_ends_of_a_bridge_are_the_key_nodes(bridge):
-    model = network.KeyNodes().fit(bridge)
-    assert set(model.top(2, "betweenness")) == set(model.top(2)) == {4, 5}
-    with pytest.raises(UserError, match="no score 'closeness'"):
-        model.top(2, "closeness")
+    scores = network.key_nodes(bridge)
+    for by in ("betweenness", "pagerank"):
+        assert set(scores[by].nlargest(2).index) == {4, 5}
 
 
 @pytest.mark.parametrize("method", network.COMMUNITY_METHODS)
@@ -237,7 +237,7 @@ def test_a_seed_gives_the_same_communities_and_leaves_the_random_module_alone(me
 @pytest.mark.parametrize(
     ("model", "edges", "message"),
     [
-        (network.Communities("girvan"), FRAME, "no method 'girvan'; there are louvain"),
+        (network.Communities("girvan"), FRAME, "no method 'girvan': choose from louvain"),
         (network.Communities("spectral"), FRAME, "needs k"),
         (
             network.Communities("spectral", k=3),
@@ -245,25 +245,9 @@ def test_a_seed_gives_the_same_communities_and_leaves_the_random_module_alone(me
             "the graph is in 2 parts",
         ),
         (network.Communities(), nx.DiGraph([(0, 1)]), "undirected"),
-        (network.InfluenceMaximizer(method="best"), FRAME, "no method 'best'"),
-        (
-            network.InfluenceMaximizer(k=4),
-            FRAME,
-            "k must be from 1 to the number of nodes, 3; got 4",
-        ),
-        (
-            network.InfluenceMaximizer(k=1, p=1.5),
-            FRAME,
-            "probability p must be at least 0 and at most 1",
-        ),
-        (
-            network.InfluenceMaximizer(k=1, n_cascades=0),
-            FRAME,
-            "n_cascades must be whole and at least 1",
-        ),
     ],
 )
-def test_models_refuse_in_one_line(model, edges, message):
+def test_communities_refuse_in_one_line(model, edges, message):
     with pytest.raises(UserError, match=message):
         model.fit(edges)
 
@@ -286,8 +270,8 @@ EMPTY, KARATE, PAIR = nx.Graph(), GRAPHS["karate"], nx.Graph([(0, 1)])
             lambda: network.modularity(PAIR, {0: 0, 1: 0}, np.nan),
             "resolution must be at least 0; it is nan",
         ),
-        (lambda: mixing(EMPTY, {}), "no nodes"),
-        (lambda: mixing(PAIR, {0: 0}), "1 nodes have no community"),
+        (lambda: mixing_parameter(EMPTY, {}), "no nodes"),
+        (lambda: mixing_parameter(PAIR, {0: 0}), "1 nodes have no community"),
         (lambda: network.adjacency(EMPTY), "no nodes"),
         (lambda: network.adjacency([(0, 1)]), "a networkx graph is needed, not one list"),
         (lambda: network.largest_component(EMPTY), "no nodes"),
@@ -302,7 +286,7 @@ EMPTY, KARATE, PAIR = nx.Graph(), GRAPHS["karate"], nx.Graph([(0, 1)])
             "damping must be at least 0 and at most 1",
         ),
         (lambda: normalised_adjacency(-np.eye(2)), "A must be at least 0; one number is -1"),
-        (lambda: network.KeyNodes().fit(KARATE).top(0), "k must be whole and at least 1"),
+        (lambda: network.key_nodes(KARATE, damping=2), "damping must be at least 0 and at most 1"),
         (lambda: network.find_communities(igraph.Graph(3)), "an igraph graph with edges is needed"),
         (
             lambda: network.find_communities(network.to_igraph(KARATE), "girvan"),
@@ -317,14 +301,24 @@ EMPTY, KARATE, PAIR = nx.Graph(), GRAPHS["karate"], nx.Graph([(0, 1)])
             "a list of nodes is needed, not one str",
         ),
         (lambda: network.Communities().fit(KARATE).predict([]), "there are no nodes"),
+        (lambda: network.choose_seeds(FRAME, method="best"), "there is no method 'best'"),
         (
-            lambda: network.InfluenceMaximizer(k=1.5).fit(KARATE),
-            "k must be from 1 to the number of nodes",
+            lambda: network.choose_seeds(FRAME, k=4),
+            "k must be from 1 to the number of nodes, 3; got 4",
+        ),
+        (lambda: network.choose_seeds(KARATE, k=1.5), "k must be from 1 to the number of nodes"),
+        (
+            lambda: network.choose_seeds(FRAME, k=1, p=1.5),
+            "probability p must be at least 0 and at most 1",
+        ),
+        (
+            lambda: network.choose_seeds(FRAME, k=1, n_cascades=0),
+            "n_cascades must be whole and at least 1",
         ),
         (lambda: Cascades(EMPTY), "no nodes"),
         (lambda: Cascades(PAIR).spread([]), "there are no nodes"),
         (
-            lambda: greedy(Cascades(PAIR), 3),
+            lambda: greedy_seeds(Cascades(PAIR), 3),
             "k must be whole and at least 1 and at most 2; it is 3",
         ),
         (lambda: planted_edges(0, 1, 1, 0.1), "n must be whole and at least 1"),
@@ -343,8 +337,8 @@ def test_what_users_get_wrong_is_told_in_one_line(call, message):
 def test_a_network_in_parts_is_no_mistake(method):
     parts = nx.Graph([(0, 1), (2, 3)])
     assert network.Communities(method).fit(parts).labels_.tolist() == [0, 0, 1, 1]
-    assert network.KeyNodes().fit(parts).scores_["pagerank"].tolist() == pytest.approx([0.25] * 4)
-    assert len(network.InfluenceMaximizer(2, p=1.0, n_cascades=2).fit(parts).seeds_) == 2
+    assert network.key_nodes(parts)["pagerank"].tolist() == pytest.approx([0.25] * 4)
+    assert len(network.choose_seeds(parts, 2, p=1.0, n_cascades=2).seeds) == 2
 
 
 @pytest.mark.parametrize("p", [0.2, 0.7])
@@ -386,28 +380,24 @@ def test_spread_is_what_networkx_reaches_on_the_live_edges():
 
 @pytest.mark.parametrize("p", [0.05, 0.2])
 def test_lazy_greedy_chooses_what_greedy_chooses_with_less_work(p):
-    lazy, plain = (
-        network.InfluenceMaximizer(5, method, p, 200).fit(GRAPHS["Les Miserables"])
-        for method in ("celf", "greedy")
-    )
-    assert lazy.seeds_ == plain.seeds_ and lazy.spread_ == plain.spread_
-    assert plain.evaluations_ == 77 + 76 + 75 + 74 + 73 > 1.5 * lazy.evaluations_
+    graph = GRAPHS["Les Miserables"]
+    lazy = network.choose_seeds(graph, 5, "celf", p, 200)
+    plain = network.choose_seeds(graph, 5, "greedy", p, 200)
+    assert lazy.seeds == plain.seeds and lazy.spread == plain.spread
+    assert plain.n_computed == 77 + 76 + 75 + 74 + 73 > 1.5 * lazy.n_computed
 
 
 def test_greedy_seeds_both_cliques_where_degree_takes_two_neighbours(bridge):
-    chosen = {
-        m: network.InfluenceMaximizer(2, m, 0.4, 500).fit(bridge) for m in network.SEED_METHODS
-    }
-    assert {v < 5 for v in chosen["celf"].seeds_} == {True, False} and set(
-        chosen["degree"].seeds_
-    ) == {4, 5}
-    assert all(chosen["celf"].spread_ >= model.spread_ for model in chosen.values())
-    assert len(set(chosen["random"].seeds_)) == 2
+    chosen = {m: network.choose_seeds(bridge, 2, m, 0.4, 500) for m in network.SEED_METHODS}
+    assert {v < 5 for v in chosen["celf"].seeds} == {True, False}
+    assert set(chosen["degree"].seeds) == {4, 5}
+    assert all(chosen["celf"].spread >= each.spread for each in chosen.values())
+    assert len(set(chosen["random"].seeds)) == 2
 
 
 def test_pagerank_seeds_follow_the_direction_of_influence():
     star = nx.DiGraph([("source", v) for v in range(4)])
-    assert network.InfluenceMaximizer(1, "pagerank").fit(star).seeds_ == ["source"]
+    assert network.choose_seeds(star, 1, "pagerank").seeds == ["source"]
 
 
 def test_graph_convolutions_equal_the_dense_formula():
@@ -468,7 +458,8 @@ def test_synthetic_graphs_have_the_communities_that_they_claim():
     graph, truth = lfr_graph(250, 0.1, seed=0)
     assert list(graph) == list(truth) == list(range(250)) and not list(nx.selfloop_edges(graph))
     assert nmi(list(truth.values()), network.Communities().fit(graph).labels_) > 0.9
-    assert 0.1 < mixing(graph, truth) < 0.25  # more than the mu asked for: how networkx builds it
+    # More than the mu asked for: how networkx builds it.
+    assert 0.1 < mixing_parameter(graph, truth) < 0.25
     edges, community = planted_edges(1000, 8000, 50, 0.2, seed=1)
     assert len(edges) == 8000 and (edges[:, 0] < edges[:, 1]).all()
     assert (
@@ -483,6 +474,5 @@ def test_synthetic_graphs_have_the_communities_that_they_claim():
 
 
 def test_mixing_is_the_share_of_edges_that_leave(bridge):
-    assert mixing(bridge, {v: v < 5 for v in bridge}) == pytest.approx(
-        2 / 5 / 10
-    )  # two nodes, one of five edges each
+    # Two nodes, one of five edges each.
+    assert mixing_parameter(bridge, {v: v < 5 for v in bridge}) == pytest.approx(2 / 5 / 10)

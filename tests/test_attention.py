@@ -85,7 +85,7 @@ def test_permuting_the_words_permutes_the_output(order, seed):
 def test_a_padded_token_never_changes_a_real_one():
     torch.manual_seed(0)
     heads, x = attention.MultiHeadAttention(8, 2), torch.randn(2, 5, 8)
-    mask = attention.padding_mask(torch.tensor([3, 5]), 5)
+    mask = attention.padding_mask(torch.tensor([[7, 8, 9, 0, 0], [5, 4, 3, 2, 1]]))
     changed = x.clone()
     changed[0, 3:] = 99.0
     assert torch.allclose(

@@ -1,19 +1,19 @@
-"""Encoders, batches and the fine-tuned classifier: shapes, parity with transformers, and scikit-learn's manners."""
+"""The fine-tuned classifier: parity with its parts, and scikit-learn's manners."""
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from socialai.errors import DataUnavailable, UserError
-from socialai.models import batching, bert
+from socialai.errors import UserError
+from socialai.models import batching, bert, encoders
 
 TEXTS = [f"{mood}，第{i}次来" for i in range(20) for mood in ("非常满意", "太差了")]
+
 Y = np.array(["好", "差"] * 20)
 
 
@@ -21,47 +21,6 @@ Y = np.array(["好", "差"] * 20)
 def fitted():
     """A classifier after three epochs on 40 short texts."""
     return bert.BertTextClassifier(epochs=3, learning_rate=5e-4, warmup=None).fit(TEXTS, Y)
-
-
-@given(st.lists(st.integers(1, 512), min_size=1, max_size=200), st.integers(0, 9))
-def test_batches_hold_each_text_once(lengths, seed):
-    for batches in (
-        batching.similar_lengths(lengths, 16, np.random.default_rng(seed)),
-        batching.by_token_budget(lengths, 600),
-    ):
-        assert sorted(np.concatenate(batches).tolist()) == list(range(len(lengths)))
-        assert all(len(b) <= 16 or max(lengths[i] for i in b) * len(b) <= 600 for b in batches)
-
-
-def test_batches_of_like_length_need_little_padding():
-    lengths = np.random.default_rng(0).integers(5, 128, 3200).tolist()
-    computed = sum(
-        len(b) * max(lengths[i] for i in b)
-        for b in batching.similar_lengths(lengths, 16, np.random.default_rng(0))
-    )
-    assert (
-        computed / sum(lengths) < 1.05
-    )  # random batches of 16 would compute about twice the tokens
-
-
-def test_pooling_by_hand():
-    states, mask = torch.arange(12.0).reshape(1, 3, 4), torch.tensor([[1, 1, 0]])
-    assert bert.pool(states, mask, "cls").tolist() == [[0, 1, 2, 3]]
-    assert bert.pool(states, mask, "mean").tolist() == [[2, 3, 4, 5]]
-
-
-def test_frozen_embeddings_do_not_depend_on_the_company_they_keep():
-    frozen = bert.FrozenEncoder(precision="fp32", device="cpu").fit(TEXTS)
-    together = frozen.transform([*TEXTS[:6], "x" * 500])
-    assert together.shape == (7, 384) and np.allclose(
-        np.linalg.norm(together, axis=1), 1, atol=1e-5
-    )
-    assert np.allclose(together[3], frozen.transform(TEXTS[3:4])[0], atol=1e-5)
-
-
-def test_bf16_embeddings_point_where_fp32_ones_do():
-    a, b = (bert.FrozenEncoder(precision=p).fit_transform(TEXTS) for p in ("fp32", "bf16"))
-    assert (a * b).sum(1).min() > 0.999 and abs(a - b).max() > 0
 
 
 def test_logits_are_those_of_the_parts(fitted):
@@ -86,7 +45,7 @@ def test_it_learns_reloads_to_the_same_probabilities_and_names_its_labels(fitted
 
 
 def test_the_same_seed_gives_the_same_model_and_embeddings_stay_frozen(fitted):
-    table = bert.load_encoder()[0].embeddings.word_embeddings.weight
+    table = encoders.load_encoder()[0].embeddings.word_embeddings.weight
     assert torch.equal(fitted.model_.bert.embeddings.word_embeddings.weight, table)
     again = clone(fitted).fit(TEXTS, Y)
     assert (again.predict_proba(TEXTS[:4]) == fitted.predict_proba(TEXTS[:4])).all()
@@ -117,7 +76,7 @@ def test_early_stopping_keeps_the_best_epoch():
     ("X", "y", "message"),
     [
         (["a", "b"], [1, 1], "one class only"),
-        (["a", None], [0, 1], "text 1 is None, not a string"),
+        (["a", None], [0, 1], "text 1 is None: a string is needed"),
     ],
 )
 def test_what_cannot_be_learned_from_is_one_line(X, y, message):
@@ -125,9 +84,31 @@ def test_what_cannot_be_learned_from_is_one_line(X, y, message):
         bert.BertTextClassifier().fit(X, y)
 
 
-def test_an_encoder_that_is_nowhere_and_one_of_another_kind(tmp_path):
-    with pytest.raises(DataUnavailable, match="neither a folder nor reachable"):
-        bert.load_encoder("nobody/no-such-bert")
+def test_the_network_is_built_as_it_is_said():
+    network = bert.build_classifier(classes=["b", "a", "c"], pooling="cls", encoder_dropout=0.2)
+    assert network.config.id2label == {0: "b", 1: "a", 2: "c"} and network.config.pooling == "cls"
+    assert network.classifier.out_features == 3 and not network.training
+    assert {m.p for m in network.bert.modules() if isinstance(m, torch.nn.Dropout)} == {0.2}
+    frozen = {name for name, p in network.named_parameters() if not p.requires_grad}
+    assert frozen == {name for name, _ in network.named_parameters() if ".embeddings." in name}
+    free = bert.build_classifier(freeze_embeddings=False)
+    assert all(p.requires_grad for p in free.parameters())
+
+
+@pytest.mark.parametrize("wrong", [{"optimizer": "adm"}, {"pooling": "max"}, {"precision": "fp16"}])
+def test_a_setting_that_does_not_exist_is_told(wrong):
+    with pytest.raises(UserError, match="choose from"):
+        bert.BertTextClassifier(epochs=1, **wrong).fit(TEXTS, Y)
+
+
+def test_what_is_not_fitted_says_so(tmp_path):
+    model = bert.BertTextClassifier()
+    for ask in (model.predict, model.predict_proba, model.save):
+        with pytest.raises(NotFittedError):
+            ask(tmp_path)
+
+
+def test_an_encoder_of_another_kind_is_refused(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
     with pytest.raises(UserError):
         bert.BertTextClassifier(encoder=str(tmp_path)).fit(TEXTS, Y)

@@ -7,9 +7,9 @@ import time
 
 import pytest
 from rich.console import Console
-from small_course import write_notebook
+from small_course import command, copy_package, write_notebook
 
-from socialai import files, results
+from socialai import files
 from socialai.cli import __main__, screen
 from socialai.course import build, progress, runs
 from socialai.errors import UserError
@@ -21,8 +21,11 @@ COMMANDS = (
     "report",
     "figures",
     "lab",
+    "finetune",
+    "evaluate",
     "data list",
     "data fetch",
+    "data verify",
     "models prepare",
 )
 
@@ -56,8 +59,8 @@ def test_each_command_has_help_with_an_example(monkeypatch, capsys, command):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["run", "01_aa"], "the nearest: 01_a"),
-        (["run", "01", "-p", "sed=1"], "the nearest: seed"),
+        (["run", "01_aa"], "did you mean '01_a'"),
+        (["run", "01", "-p", "sed=1"], "did you mean 'seed'"),
         (["run", "01", "-p", "seed=many"], "takes int"),
         (["run", "01", "-p", "seed"], "-p takes key=value"),
         (["sweep", "nothing.yaml"], "there is no sweep"),
@@ -123,39 +126,73 @@ def test_a_course_names_the_failure_and_ends_with_the_report(repository, monkeyp
 
 
 @pytest.mark.parametrize(
-    ("todo", "running", "ratio", "workers", "left"),
+    ("expected", "running", "ratio", "workers", "left"),
     [
         ({"a": 10.0, "b": 30.0}, {}, 1.0, 1, 40.0),
-        ({"a": 10.0, "b": 30.0}, {"a": (4.0, 0.1)}, 1.0, 1, 36.0),
-        ({"a": 10.0, "b": 30.0}, {"a": (4.0, 0.1)}, 2.0, 1, 76.0),
+        ({"a": 10.0, "b": 30.0}, {"a": 4.0}, 1.0, 1, 36.0),
+        ({"a": 10.0, "b": 30.0}, {"a": 4.0}, 2.0, 1, 76.0),
         ({"a": 10.0, "b": 30.0}, {}, 1.0, 2, 30.0),  # the longest alone takes that long
-        ({"a": 10.0, "b": None}, {}, 1.0, 1, 20.0),  # an unknown one is taken as the mean
-        ({"a": 10.0}, {"a": (15.0, 0.0)}, 1.0, 1, 0.0),
-        (
-            {"a": 10.0},
-            {"a": (15.0, 0.75)},
-            1.0,
-            1,
-            5.0,
-        ),  # longer than expected: three quarters took 15 seconds
-        ({"a": None}, {}, 1.0, 1, None),
+        ({"a": 10.0, "b": 20.0, "c": 5.0}, {"a": 8.0}, 1.0, 2, 20.0),  # c after a, beside b
+        ({"a": 10.0, "b": 20.0, "c": 20.0}, {"a": 8.0, "b": 0.0}, 1.0, 2, 22.0),
+        ({"a": 10.0}, {"a": 15.0}, 1.0, 1, 0.0),
         ({}, {}, 1.0, 2, 0.0),
     ],
 )
-def test_the_estimate(todo, running, ratio, workers, left):
-    assert progress.remaining(todo, running, ratio, workers) == pytest.approx(left)
+def test_the_estimate(expected, running, ratio, workers, left):
+    assert progress.remaining(expected, running, ratio, workers) == pytest.approx(left)
+
+
+def test_a_notebook_without_committed_seconds_is_taken_as_the_mean(repository, monkeypatch):
+    monkeypatch.setattr(files, "RESULTS", repository / "results.json")
+    write_notebook(files.NOTEBOOKS, "02_b", "")
+    two = [runs.make_run("01"), runs.make_run("01", {"seed": 1}), runs.make_run("02")]
+    assert progress.expected_seconds(two) == {}
+    files.write_json(files.RESULTS, {"01_a": {"seconds": 12.0}})
+    assert set(progress.expected_seconds(two).values()) == {12.0}
+
+
+@pytest.mark.parametrize("slower", [0.7, 1.0, 2.0])
+def test_the_time_left_of_the_course_is_near_from_its_first_line_on(monkeypatch, slower):
+    """The course as committed, two at a time, each kernel 3 seconds slow to start.
+
+    It once said 38 minutes at the second notebook of ten minutes. No line may be off by more than a
+    third of the whole, and the later half by no more than a sixth.
+    """
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "time", lambda: now[0])
+    course = [runs.make_run(path.stem) for path in runs.all_notebooks()]
+    seconds = progress.expected_seconds(course)
+    display = progress.Display(course, 2, show=False)
+    todo = list(course)
+    ends = []
+    said = []
+    while todo or ends:
+        while todo and len(ends) < 2:
+            run = todo.pop(0)
+            display.start(run.name)
+            ends.append((now[0] + seconds[run.name] * slower + 3, run.name))
+        ends.sort()
+        now[0], name = ends.pop(0)
+        display.end(name, "success")
+        if display.left:
+            said.append((now[0], display.seconds_left()))
+    total = now[0]
+    off = [abs(at + left - total) / total for at, left in said]
+    assert max(off) < 1 / 3 if slower < 2 else max(off) < 1 / 2
+    assert max(off[len(off) // 2 :]) < 1 / 6
 
 
 def test_the_display_shows_notebook_cell_elapsed_and_estimate(repository, monkeypatch):
-    monkeypatch.setattr(progress, "expected_seconds", lambda: {"01_a": 60.0})
+    monkeypatch.setattr(progress, "expected_seconds", lambda runs: {"01_a/defaults": 60.0})
     run = runs.make_run("01")
-    run.aside.mkdir(parents=True)
+    attempt = run.folder.parent / ".part-1" / "defaults"
+    attempt.mkdir(parents=True)
     states = ("completed", "running", "pending")
     cells = [
         {"cell_type": "code", "source": "", "metadata": {"papermill": {"status": state}}}
         for state in states
     ]
-    results.write_json(run.aside / "notebook.ipynb", {"cells": cells})
+    files.write_json(attempt / "notebook.ipynb", {"cells": cells})
     assert progress.cell_of(run) == (2, 3)
     screen = io.StringIO()
     with progress.Display(
@@ -164,8 +201,35 @@ def test_the_display_shows_notebook_cell_elapsed_and_estimate(repository, monkey
         display.start(run.name)
         time.sleep(1.5)
         display.end(run.name, "success")
-    for part in ("01_a", "cell 2/3", "elapsed, about 0:5", "[1/1] 01_a: passed after 0:01"):
+    for part in ("01_a", "2/3 cells", "about 0:5", "[1/1] 01_a: passed after 0:01"):
         assert part in screen.getvalue()
+
+
+@pytest.mark.parametrize(("elapsed", "words"), [(59.8, "nearly done"), (200, "longer than usual")])
+def test_a_run_past_its_time_is_no_wrong_promise(repository, monkeypatch, elapsed, words):
+    monkeypatch.setattr(progress, "expected_seconds", lambda runs: {"01_a/defaults": 60.0})
+    display = progress.Display([runs.make_run("01")], 1, show=False)
+    display.running["01_a/defaults"] = time.time() - elapsed
+    assert display.words_left() == words
+
+
+def test_a_dry_run_says_what_would_run_and_for_how_long(repository, monkeypatch, capsys):
+    monkeypatch.setattr(files, "RESULTS", repository / "results.json")
+    files.write_json(files.RESULTS, {"01_a": {"seconds": 240.0, "results": []}})
+    (repository / "four.yaml").write_text("notebook: 01_a\ngrid:\n  seed: [1, 2, 3, 4]\n")
+    build.build([runs.make_run("01", {"seed": 2})])
+    arguments = ["sweep", str(repository / "four.yaml"), "--dry-run", "-j", "2"]
+    code, out, err = socialai(monkeypatch, capsys, *arguments)
+    assert (code, err) == (0, "")
+    assert "01_a/seed=1 │ not finished before │ 4:00" in out and "01_a/seed=2 │ unchanged" in out
+    assert "3 of 4 to run, about 8 minutes, 2 at a time" in out
+    assert not runs.make_run("01", {"seed": 1}).folder.exists()
+
+
+def test_the_package_is_a_command(tmp_path):
+    root = copy_package(tmp_path / "repository")
+    code, out, _ = command(root, "data", "list", module="socialai")
+    assert code == 0 and "policy_posts" in out
 
 
 def test_a_log_gets_few_lines(repository, monkeypatch):

@@ -1,4 +1,4 @@
-"""Scores by hand against scikit-learn, and the laws that intervals, tests, calibration and thresholds obey."""
+"""Scores by hand against scikit-learn, intervals against scipy, and the laws that all obey."""
 
 import json
 
@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from sklearn import metrics
 
 from socialai import evaluation
+from socialai.errors import UserError
 
 LABELS = st.sampled_from(["ham", "spam", "广告"])
 
@@ -42,12 +44,10 @@ def test_evaluate_goes_into_json_and_its_interval_is_the_binomial_one():
     y_pred = np.where(rng.random(1000) < 0.8, y_true, 1 - y_true)
     scores = evaluation.evaluate(y_true, y_pred)
     assert json.loads(json.dumps(scores))["n"] == 1000
-    low, high = scores["interval_95"]["accuracy"]
-    p = scores["accuracy"]
+    p, low, high = scores["accuracy"]
     half = 1.96 * np.sqrt(p * (1 - p) / 1000)  # the normal approximation, good at n = 1000
     assert (low, high) == (pytest.approx(p - half, abs=0.004), pytest.approx(p + half, abs=0.004))
-    low, high = scores["interval_95"]["macro_f1"]
-    assert low < scores["macro_f1"] < high
+    assert scores["macro_f1"].low < scores["macro_f1"].value < scores["macro_f1"].high
 
 
 def test_macro_f1_interval_is_the_one_of_resampling_cases_one_by_one():
@@ -56,8 +56,8 @@ def test_macro_f1_interval_is_the_one_of_resampling_cases_one_by_one():
     y_pred = np.where(rng.random(150) < 0.7, y_true, rng.integers(0, 3, 150))
     draws = rng.integers(0, 150, (600, 150))
     slow = [metrics.f1_score(y_true[i], y_pred[i], average="macro") for i in draws]
-    fast = evaluation.evaluate(y_true, y_pred)["interval_95"]["macro_f1"]
-    assert fast == pytest.approx(np.quantile(slow, [0.025, 0.975]), abs=0.02)
+    fast = evaluation.evaluate(y_true, y_pred)["macro_f1"]
+    assert fast[1:] == pytest.approx(np.quantile(slow, [0.025, 0.975]), abs=0.02)
 
 
 def test_intervals_hold_the_truth_about_95_times_in_100():
@@ -65,9 +65,161 @@ def test_intervals_hold_the_truth_about_95_times_in_100():
     held = 0
     for seed in range(200):
         right = (rng.random(200) < 0.8).astype(int)
-        low, high = evaluation.evaluate(np.ones(200, int), right, seed)["interval_95"]["accuracy"]
-        held += low <= 0.8 <= high
+        held += evaluation.evaluate(np.ones(200, int), right, seed)["accuracy"].holds(0.8)
     assert 180 <= held <= 198  # 95 % of 200 is 190; three standard deviations are about 9
+
+
+def test_an_interval_is_written_holds_and_is_a_row():
+    interval = evaluation.Interval(0.8123, 0.78, 0.84)
+    assert str(interval) == f"{interval}" == "0.812 [0.780, 0.840]"
+    assert f"{interval:+.2f}" == "+0.81 [+0.78, +0.84]"
+    assert interval.holds(0.78) and interval.holds(0.84) and not interval.holds(0.85)
+    assert interval.as_row() == {"value": 0.8123, "low": 0.78, "high": 0.84}
+    assert json.loads(json.dumps(interval)) == [0.8123, 0.78, 0.84]
+
+
+def mean(values, axis=-1):
+    return np.mean(values, axis=axis)
+
+
+def one_by_one(values):
+    return float(np.mean(values))
+
+
+def difference(a, b, axis=-1):
+    return a.mean(axis) - b.mean(axis)
+
+
+DRAWN = np.random.default_rng(5).normal(size=(2, 60))
+
+
+@pytest.mark.parametrize("statistic", [np.mean, mean, one_by_one])
+def test_the_bootstrap_is_that_of_scipy(statistic):
+    found = evaluation.bootstrap(statistic, DRAWN[0], n_resamples=500, seed=3)
+    wanted = stats.bootstrap((DRAWN[0],), np.mean, n_resamples=500, method="percentile", rng=3)
+    assert found.value == pytest.approx(DRAWN[0].mean())
+    assert found[1:] == pytest.approx(tuple(wanted.confidence_interval))
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_pairs_are_drawn_together_and_samples_each_for_itself(paired):
+    a = DRAWN[0]
+    b = a + 1 + 0.01 * DRAWN[1]
+    found = evaluation.bootstrap(difference, a, b if paired else b[:40], paired=paired)
+    assert (found.high - found.low < 0.02) == paired
+    wanted = stats.bootstrap(
+        (a, b if paired else b[:40]),
+        difference,
+        n_resamples=2000,
+        method="percentile",
+        paired=paired,
+        rng=0,
+    )
+    assert found[1:] == pytest.approx(tuple(wanted.confidence_interval))
+
+
+def test_the_confidence_widens_the_interval():
+    narrow = evaluation.bootstrap(np.mean, DRAWN[0], confidence=0.5)
+    wide = evaluation.bootstrap(np.mean, DRAWN[0], confidence=0.99)
+    assert wide.low < narrow.low < narrow.high < wide.high
+
+
+def test_many_resamples_at_once_are_the_same_as_few(monkeypatch):
+    at_once = evaluation.bootstrap(np.mean, DRAWN[0])
+    monkeypatch.setattr(evaluation, "BATCH", 777)
+    assert evaluation.bootstrap(np.mean, DRAWN[0]) == pytest.approx(at_once)
+
+
+def test_rows_of_a_table_are_drawn_whole():
+    table = DRAWN.T  # (60, 2)
+    found = evaluation.bootstrap(lambda rows: np.corrcoef(rows.T)[0, 1], table, n_resamples=300)
+    wanted = evaluation.bootstrap(lambda a, b: np.corrcoef(a, b)[0, 1], *DRAWN, n_resamples=300)
+    assert found == pytest.approx(wanted)
+    assert evaluation.bootstrap(np.mean, table, n_resamples=9).value == pytest.approx(table.mean())
+
+
+def test_whole_groups_are_drawn():
+    rng = np.random.default_rng(6)
+    of_user = rng.normal(size=40)
+    groups = rng.integers(0, 40, 600)
+    groups[:40] = np.arange(40)
+    values = of_user[groups]  # rows of a user are equal: only other users bring something new
+    found = evaluation.bootstrap(np.mean, values, groups=groups)
+    assert found == pytest.approx(evaluation.bootstrap(one_by_one, values, groups=groups))
+    alone = evaluation.bootstrap(np.mean, values)
+    assert found.high - found.low > 2 * (alone.high - alone.low)
+    names = np.array([f"user {group}" for group in groups])
+    assert evaluation.bootstrap(np.median, values, groups=names, n_resamples=50).holds(
+        np.median(values)
+    )
+
+
+def test_each_row_its_own_group_is_no_group():
+    rows = np.arange(60)
+    for statistic in (np.mean, one_by_one):
+        found = evaluation.bootstrap(statistic, DRAWN[0], groups=rows)
+        assert found == pytest.approx(evaluation.bootstrap(statistic, DRAWN[0]))
+
+
+def test_rows_of_drawn_groups_come_with_each_draw():
+    rows_of = evaluation._rows_of_groups(np.array([1, 0, 1, 2]))
+    assert rows_of(np.array([2, 1, 1])).tolist() == [3, 0, 2, 0, 2]
+    assert rows_of(np.array([0])).tolist() == [1]
+
+
+@pytest.mark.filterwarnings("error")
+def test_resamples_where_the_statistic_is_undefined_are_left_out():
+    values = np.array([0.0, 0.0, 1.0])
+
+    def share(drawn):
+        return 1.0 if drawn.any() else np.nan
+
+    assert evaluation.bootstrap(share, values) == (1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: evaluation.bootstrap(np.mean, [1.0]), "needs two rows.*there is 1"),
+        (lambda: evaluation.bootstrap(np.mean, [1, 2], groups=["a", "a"]), "there is 1"),
+        (lambda: evaluation.bootstrap(np.mean, [1, 2], groups=["a"]), "2 rows but 1 groups"),
+        (lambda: evaluation.bootstrap(difference, [1, 2], [1]), "one length"),
+        (
+            lambda: evaluation.bootstrap(difference, [1, 2], [1, 2], paired=False, groups=[1, 2]),
+            "groups are of paired arrays",
+        ),
+        (lambda: evaluation.bootstrap(np.mean, [1, np.nan]), "one finite number"),
+        (lambda: evaluation.bootstrap(lambda a: a, [1, 2]), "one finite number"),
+        (lambda: evaluation.bootstrap(np.mean, [1, 2], n_resamples=1), "n_resamples"),
+        (lambda: evaluation.bootstrap(np.mean, [1, 2], confidence=95), "confidence"),
+        (lambda: evaluation.t_interval([]), "there are none"),
+    ],
+)
+def test_what_has_no_interval_says_why(call, says):
+    with pytest.raises(UserError, match=says):
+        call()
+
+
+def test_the_interval_of_a_mean_is_the_one_of_student():
+    # t(0.975, 2) = 4.3027; the sample standard deviation of 1, 2, 3 is 1.
+    found = evaluation.t_interval([1, 2, 3])
+    half = 4.3027 / 3**0.5
+    assert found == pytest.approx((2, 2 - half, 2 + half), abs=1e-4)
+    wanted = stats.ttest_1samp(DRAWN[0], 0).confidence_interval(0.8)
+    assert evaluation.t_interval(DRAWN[0], 0.8)[1:] == pytest.approx(tuple(wanted))
+    single = evaluation.t_interval([1])
+    assert single.value == 1 and np.isnan(single.low) and np.isnan(single.high)
+
+
+def test_the_fast_intervals_of_evaluate_and_compare_are_those_of_the_bootstrap():
+    rng = np.random.default_rng(7)
+    y = rng.integers(0, 3, 400)
+    a = np.where(rng.random(400) < 0.8, y, (y + 1) % 3)
+    b = np.where(rng.random(400) < 0.7, y, (y + 1) % 3)
+    accuracy = evaluation.bootstrap(np.mean, (a == y).astype(float))
+    assert evaluation.evaluate(y, a)["accuracy"] == pytest.approx(accuracy, abs=0.006)
+    lead = evaluation.bootstrap(difference, (a == y).astype(float), (b == y).astype(float))
+    assert evaluation.compare(y, a, b)["difference"] == pytest.approx(lead, abs=0.006)
 
 
 @pytest.mark.parametrize(
@@ -80,8 +232,8 @@ def test_compare_is_the_exact_mcnemar_test(only_a, only_b, p_value):
     a[only_a : only_a + only_b] = 0
     result = evaluation.compare(y_true, a, b)
     assert result["p_value"] == pytest.approx(p_value)
-    assert result["difference"] == pytest.approx((only_a - only_b) / 100)
-    assert result["interval_95"][0] <= result["difference"] <= result["interval_95"][1]
+    assert result["difference"].value == pytest.approx((only_a - only_b) / 100)
+    assert result["difference"].holds(result["difference"].value)
 
 
 def test_calibration_error_of_an_honest_and_of_a_boastful_model():

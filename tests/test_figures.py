@@ -1,11 +1,19 @@
 """Figures keep the data that they draw, and the check compares data."""
 
+import base64
 import json
 
+import matplotlib as mpl
+import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from matplotlib import pyplot as plt
 
 from socialai import figures
+
+ALT = "A line that rises from 1 to 4 as d_k does."
 
 
 @pytest.fixture
@@ -16,7 +24,7 @@ def drawn(tmp_path, monkeypatch):
     frame = pd.DataFrame({"d_k": [1, 2, 4], "variance": [1.0, 2.0, 4.0], "what": ["a", "b", "c"]})
     fig, ax = figures.subplots()
     ax.plot(frame["d_k"], frame["variance"])
-    figures.save(fig, "01_variance", frame)
+    figures.save(fig, "01_variance", frame, alt=ALT)
     return {"01_x": tmp_path / "runs" / "01_x"}
 
 
@@ -70,7 +78,7 @@ def test_a_tolerance_for_all_columns_or_one_for_each(tmp_path, monkeypatch, atol
     for kind, (steady, loose) in {"then": (0.5, 1.0), "now": (0.6, 1.1)}.items():
         figures.start("01_x", tmp_path / kind)
         frame = pd.DataFrame({"steady": [0.1, steady], "loose": [1.0, loose]})
-        figures.save(figures.subplots()[0], "01_a", frame, atol=atol)
+        figures.save(figures.subplots()[0], "01_a", frame, alt=ALT, atol=atol)
         folders[kind] = tmp_path / kind
     found = figures.differences({"01_x": folders["now"]}, folders["then"] / "figures")
     assert len(found) == (column is not None) and all(
@@ -79,7 +87,167 @@ def test_a_tolerance_for_all_columns_or_one_for_each(tmp_path, monkeypatch, atol
 
 
 def test_a_tolerance_for_a_column_that_is_not_there_is_refused(drawn):
+    fig = figures.subplots()[0]
     with pytest.raises(ValueError, match="no columns.*variance"):
-        figures.save(
-            figures.subplots()[0], "01_b", pd.DataFrame({"d_k": [1]}), atol={"variance": 0.1}
-        )
+        figures.save(fig, "01_b", pd.DataFrame({"d_k": [1]}), alt=ALT, atol={"variance": 0.1})
+
+
+@pytest.mark.parametrize("alt", [None, "", "too short", " " * 30, "x" * 601, 20 * ["word"]])
+def test_an_alternative_text_of_a_sentence_or_two_is_required(drawn, alt):
+    fig = figures.subplots()[0]
+    with pytest.raises(ValueError, match="figure 01_b: alt must tell"):
+        figures.save(fig, "01_b", pd.DataFrame(), alt=alt)
+    with pytest.raises(TypeError, match="alt"):
+        figures.save(fig, "01_b", pd.DataFrame())
+
+
+@pytest.mark.parametrize("picture", ["svg", "png"])
+def test_the_alternative_text_goes_with_the_picture(drawn, monkeypatch, picture):
+    shown = []
+    monkeypatch.setattr(figures, "display", shown.append)
+    alt = "Two <boxes> & one arrow:\n   训练 before 评估."
+    figures.save(figures.subplots()[0], "01_b", pd.DataFrame(), alt=alt, picture=picture)
+    folder = drawn["01_x"] / "figures"
+    assert figures.read_manifest(folder)["01_b"]["alt"] == " ".join(alt.split())
+    content = (folder / f"01_b.{picture}").read_bytes()
+    if picture == "svg":
+        assert "<title>Two &lt;boxes&gt; &amp; one arrow: 训练 before" in content.decode()
+    else:
+        assert "Two <boxes> & one arrow: 训练".encode() in content
+    (image,) = shown
+    content, metadata = image._repr_mimebundle_()
+    assert metadata["image/png"]["alt"] == " ".join(alt.split())
+    assert base64.b64decode(content["image/png"]).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("alt", "same"),
+    [
+        ("A line that rises from 1 to 3.95 as d_k does.", True),
+        ("A line that falls from 1 to 4 as d_k does.", False),
+    ],
+)
+def test_words_of_the_alternative_text_are_compared_and_numbers_are_not(drawn, tmp_path, alt, same):
+    committed = tmp_path / "committed"
+    (drawn["01_x"] / "figures").rename(committed)
+    figures.start("01_x", drawn["01_x"])
+    frame = pd.read_csv(committed / "01_variance.csv")
+    figures.save(figures.subplots()[0], "01_variance", frame, alt=alt)
+    assert (figures.differences(drawn, committed) == []) == same
+
+
+def test_a_row_a_label_with_its_dot_and_its_interval():
+    frame = pd.DataFrame(
+        {
+            "model": ["BERT", "TF-IDF", "none"],
+            "value": [0.9, 0.8, 0.5],
+            "low": [0.85, 0.75, np.nan],
+            "high": [0.95, 0.85, np.nan],
+        }
+    )
+    ax = plt.figure().add_subplot()
+    figures.interval_rows(ax, frame, grey=["none"])
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["BERT", "TF-IDF", "none"]
+    assert ax.get_ylim() == (2.5, -0.5)  # the first on top
+    lines, dots = ax.collections
+    drawn = [segment.tolist() for segment in lines.get_segments()]
+    assert drawn[:2] == [[[0.85, 0], [0.95, 0]], [[0.75, 1], [0.85, 1]]]
+    assert dots.get_offsets().tolist() == [[0.9, 0], [0.8, 1], [0.5, 2]]
+    blue = list(mpl.colors.to_rgba(figures.COLORS[0]))
+    grey = list(mpl.colors.to_rgba(figures.GREY))
+    assert dots.get_facecolors().tolist() == [blue, blue, grey]
+    plt.close()
+
+
+def test_intervals_of_a_second_call_stand_beside_the_first_ones():
+    frame = pd.DataFrame({"model": ["a", "b", 3], "value": 1.0, "low": 0.0, "high": 2.0})
+    ax = plt.figure().add_subplot()
+    figures.interval_rows(ax, frame)
+    figures.interval_rows(ax, frame[::-2], color="red", offset=0.25)
+    first, second = (dots.get_offsets()[:, 1].tolist() for dots in ax.collections[1::2])
+    assert first == [0, 1, 2] and second == [2.25, 0.25]
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["a", "b", "3"]
+    plt.close()
+
+
+CURVES = pd.DataFrame(
+    {
+        "method": ["a", "a", "b", "b", "base", "base"],
+        "n": [1, 10, 1, 10, 1, 10],
+        "score": [0.1, 0.5, 0.2, 0.501, 0.3, np.nan],
+        "low": [0.0, 0.4, 0.1, 0.4, 0.2, np.nan],
+        "high": [0.2, 0.6, 0.3, 0.6, 0.4, np.nan],
+    }
+)
+
+
+@pytest.mark.parametrize("scale", ["linear", "log"])
+def test_each_line_carries_its_name_at_its_end_and_no_name_covers_another(scale):
+    fig, ax = plt.subplots()
+    ax.set(xscale=scale, yscale=scale)
+    figures.lines(ax, CURVES, "n", "score", "method", "low", "high", grey=["base"])
+    assert [line.get_ydata().tolist() for line in ax.lines[:2]] == [[0.1, 0.5], [0.2, 0.501]]
+    assert [line.get_linestyle() for line in ax.lines] == ["-", "-", "--"]
+    assert ax.lines[2].get_color() == figures.GREY and len(ax.collections) == 3
+    names = {text.get_text(): text for text in ax.texts}
+    assert names["base"].xy == (1, 0.3)  # where it ends: the last value is missing
+    fig.draw_without_rendering()
+    boxes = sorted((text.get_window_extent() for text in ax.texts), key=lambda box: box.y0)
+    assert len(boxes) == 3
+    assert all(low.y1 <= high.y0 + 1 for low, high in zip(boxes, boxes[1:], strict=False))
+    plt.close()
+
+
+def test_intervals_may_be_bars_and_lines_may_have_neither_intervals_nor_names():
+    ax = plt.figure().add_subplot()
+    figures.lines(ax, CURVES, "n", "score", "method", "low", "high", bars=True)
+    assert len(ax.containers) == 3 and len(ax.texts) == 3
+    plt.close()
+    ax = plt.figure().add_subplot()
+    figures.lines(ax, CURVES, "n", "score", "method", label_ends=False)
+    assert len(ax.lines) == 3 and not ax.texts and not ax.collections
+    plt.close()
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.floats(-100, 100), max_size=12), st.floats(0, 20))
+def test_labels_are_spread_no_closer_than_the_gap_and_keep_their_order(values, gap):
+    spread = figures.spread_labels(values, gap)
+    order = np.argsort(values, kind="stable")
+    assert spread.shape == (len(values),)
+    assert (np.diff(spread[order]) >= gap - 1e-9 * (100 + gap * len(values))).all()
+    if (np.diff(np.asarray(values)[order]) >= gap).all():
+        assert spread == pytest.approx(values)  # with room enough none is moved
+    if values:
+        assert spread.mean() == pytest.approx(
+            np.mean(values), abs=1e-6
+        )  # and all around their middle
+
+
+@pytest.mark.parametrize(
+    ("values", "gap", "spread"),
+    [([0.5, 0.5, 0.9], 0.085, [0.4575, 0.5425, 0.9]), ([3, 1, 1], 1, [3, 0.5, 1.5])],
+)
+def test_labels_that_would_overlap_are_moved_around_their_middle(values, gap, spread):
+    assert figures.spread_labels(values, gap) == pytest.approx(spread)
+
+
+@pytest.mark.parametrize("installed", [["Noto Sans CJK SC", "DejaVu Sans"], ["DejaVu Sans"]])
+def test_chinese_is_shown_by_a_font_of_the_system_else_by_a_fetched_one(monkeypatch, installed):
+    fonts = [
+        font for font in figures.font_manager.fontManager.ttflist if font.name == "DejaVu Sans"
+    ]
+    monkeypatch.setattr(
+        figures.font_manager.fontManager,
+        "ttflist",
+        [mpl.font_manager.FontEntry(name=name) for name in installed],
+    )
+    asked = []
+
+    def fetch_member(*wanted):
+        asked.append(wanted)
+        return fonts[0].fname
+
+    monkeypatch.setattr(figures, "fetch_member", fetch_member)
+    found = figures.chinese_font()
+    assert found == [installed[0]] and bool(asked) == (len(installed) == 1)

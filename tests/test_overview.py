@@ -1,6 +1,7 @@
-"""Counts equal formulas, the diagram is the notebook's, and the map shows as existing only what exists."""
+"""Counts equal formulas, the diagram is the notebook's, and the map shows only what exists."""
 
 import json
+import re
 
 import networkx as nx
 import pytest
@@ -9,6 +10,7 @@ from transformers import BertConfig, BertModel, GPT2Config, GPT2LMHeadModel
 from socialai import files
 from socialai.apps import platform_flow
 from socialai.course import tables
+from socialai.errors import DataUnavailable
 from socialai.models import machine, sizes
 
 NOTEBOOK = files.NOTEBOOKS / "00_overview.ipynb"
@@ -77,54 +79,55 @@ def test_training_flops_of_gpt3_are_those_of_its_paper():
 
 
 def test_the_diagram_in_the_text_is_the_one_that_is_drawn():
-    assert any(f"```mermaid\n{platform_flow.MERMAID}\n```" in cell for cell in sources("markdown"))
+    text = "".join(sources("markdown"))
+    lines = text.split("```mermaid\ngraph TD\n")[1].split("\n```")[0].splitlines()
+    arrows = {}
+    for line in lines:
+        start, label, end = re.match(r" +(\S+) -->(?:\|(.+)\|)? (\S+)$", line).groups()
+        arrows[start[0], end[0]] = label or ""
+        for part in (start, end):
+            if len(part) > 1:  # named where it comes first
+                opening, closing = "{}" if part[0] == platform_flow.DECISION else "[]"
+                name = platform_flow.PARTS[part[0]].chinese
+                assert part[1:] == f"{opening}{name}{closing}"
+    assert arrows == platform_flow.ARROWS
+    assert {letter for arrow in arrows for letter in arrow} == set(platform_flow.PARTS)
 
 
-def test_the_flow_is_read_with_its_labels_and_its_decision():
-    graph = platform_flow.read_flow()
-    assert set(graph) == set(platform_flow.PARTS) and graph.number_of_edges() == 8
-    assert graph.edges["C", "D"]["label"] == "通过" and graph.edges["C", "E"]["label"] == "拒绝"
-    assert [n for n, decision in graph.nodes("decision") if decision] == ["C"]
-    assert graph.nodes["H"]["name"] == "推荐系统"
-    assert nx.is_directed_acyclic_graph(graph) and not set(platform_flow.MISSING) & set(graph.edges)
-
-
-def test_a_line_that_is_no_arrow_is_refused():
-    with pytest.raises(ValueError, match="subgraph"):
-        platform_flow.read_flow("graph TD\n    A[x] --> B[y]\n    subgraph one")
+def test_the_flow_has_no_way_back_without_what_is_missing():
+    assert nx.is_directed_acyclic_graph(nx.DiGraph([*platform_flow.ARROWS]))
+    assert not set(platform_flow.MISSING) & set(platform_flow.ARROWS)
 
 
 def test_every_label_and_box_of_the_drawing_is_inside_it():
     from matplotlib import pyplot as plt
 
     fig, ax = plt.subplots()
-    graph = platform_flow.read_flow()
-    platform_flow.draw_flow(ax, graph)
+    platform_flow.draw_flow(ax)
     shown = {text.get_text().split("\n")[0] for text in ax.texts}
-    assert {data["name"] for _, data in graph.nodes(data=True)} <= shown and {
-        "通过",
-        "拒绝",
-        "反馈",
-        "申诉",
-    } <= shown
+    assert {part.chinese for part in platform_flow.PARTS.values()} <= shown
+    assert {"通过", "拒绝", "反馈", "申诉"} <= shown
     (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
     assert all(left < x < right and low < y < high for x, y in (t.get_position() for t in ax.texts))
     plt.close(fig)
 
 
 def test_only_lessons_that_exist_are_linked(tmp_path, monkeypatch):
+    known = (files.NOTEBOOKS / "lessons.yaml").read_text(encoding="utf-8")
     monkeypatch.setattr(files, "NOTEBOOKS", tmp_path)
+    (tmp_path / "lessons.yaml").write_text(known, encoding="utf-8")
     (tmp_path / "08_x.ipynb").write_text("{}")
     assert tables.lesson_links(("08", "12")) == "[08](08_x.ipynb), 12 (not yet)"
-    table = tables.course_map()
-    assert "[08](08_x.ipynb)" in table and table.count("(not yet)") == len(tables.COURSE) - 1
+    table = tables.course_map("notebooks/", {"minutes": {"08_training_speed": "0.8"}})
+    assert "](notebooks/08_x.ipynb)" in table and "| minutes |" in table.splitlines()[0]
+    assert table.count(", not yet |") == len(tables.lessons()) - 1 and table.count("| 0.8 |") == 1
 
 
 def test_the_map_knows_every_notebook_of_the_repository():
-    assert set(tables.lessons_here()) <= set(tables.COURSE)
-    assert {n for _, _, numbers in platform_flow.PARTS.values() for n in numbers} <= set(
-        tables.COURSE
-    )
+    lessons = {lesson["stem"] for lesson in tables.lessons().values()}
+    assert {path.stem for path in tables.lessons_here().values()} <= lessons
+    parts = platform_flow.PARTS.values()
+    assert {number for part in parts for number in part.lessons} <= tables.lessons().keys()
 
 
 def test_a_bar_would_break_a_table():
@@ -132,11 +135,14 @@ def test_a_bar_would_break_a_table():
         tables.markdown_table(["a"], [("x | y",)])
 
 
-def test_a_font_without_the_character_is_not_called_chinese(monkeypatch):
-    monkeypatch.setitem(
-        sizes.mpl.rcParams, "font.family", ["DejaVu Sans"]
-    )  # matplotlib's own, no Chinese
-    assert machine.chinese_font() is None and machine.chinese_font("a") == "DejaVu Sans"
+def test_a_machine_without_a_chinese_font_is_told_so(monkeypatch):
+    def unreachable():
+        raise DataUnavailable("no font")
+
+    monkeypatch.setattr(machine.figures, "chinese_font", unreachable)
+    assert machine.describe_machine("cpu")["Chinese font"] == "none"
+    monkeypatch.setattr(machine.figures, "chinese_font", lambda: ["Noto Sans SC", "PingFang SC"])
+    assert machine.describe_machine("cpu")["Chinese font"] == "Noto Sans SC"
 
 
 def test_the_machine_is_described_without_a_path():

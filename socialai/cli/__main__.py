@@ -8,42 +8,45 @@ import typer
 from socialai.cli import course, data, texts
 from socialai.errors import UserError
 
+# Of the disk: full, over its quota, or not to be written.
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
+# An unknown command or option, a missing argument: click's, under whatever name typer has it.
+UsageError = typer.BadParameter.__base__
+
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Run, check and reproduce the course."
 )
-app.add_typer(data.data_app, name="data")
-app.add_typer(data.models_app, name="models")
 app.add_typer(course.app)
 app.add_typer(texts.app)
+app.add_typer(data.data_app, name="data")
+app.add_typer(data.models_app, name="models")
 
 
 def main() -> None:
-    """Entry point of the command `socialai`: exit status 2 with one line for what the user can mend, 130 for Ctrl-C."""
+    """Run the command: exit status 2 for what the user can mend, 130 for Ctrl-C."""
     try:
         code = app(standalone_mode=False)
-        if code == 130:  # what newer versions of typer make of Ctrl-C
-            raise KeyboardInterrupt
-        sys.exit(code)
-    except (
-        typer.BadParameter.__base__
-    ) as error:  # UsageError: an unknown command or option, a missing argument
+    except UsageError as error:
         if type(error).__name__ == "NoArgsIsHelpError":
             error.show()
             sys.exit(2)
-        problem = error.format_message()
+        fail(error.format_message())
     except UserError as error:
-        problem = str(error)
+        fail(str(error))
     except KeyboardInterrupt:
-        print(
-            "socialai: stopped; finished runs are kept, and the next one goes on from there",
-            file=sys.stderr,
-        )
-        sys.exit(130)
+        code = 130
     except OSError as error:
-        known = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
-        if error.errno not in known:
+        if error.errno not in DISK_ERRORS:
             raise
-        problem = f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror)
+        fail(f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror))
+    if code == 130:  # also what newer versions of typer make of Ctrl-C
+        stopped = "stopped; finished runs are kept, and the next one goes on from there"
+        print(f"socialai: {stopped}", file=sys.stderr)
+    sys.exit(code)
+
+
+def fail(problem: str) -> None:
+    """Say on one line what is wrong, and end."""
     print(f"socialai: {' '.join(problem.split())}", file=sys.stderr)
     sys.exit(2)
 

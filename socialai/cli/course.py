@@ -1,6 +1,8 @@
-"""Commands on notebooks: run, course, sweep, report, figures, lab."""
+"""Commands on notebooks: run, course, sweep, report, figures, lab. They need the repository."""
 
+import functools
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -10,18 +12,46 @@ from socialai.errors import UserError
 
 app = typer.Typer()
 Workers = Annotated[int, typer.Option("-j", min=1, help="notebooks at a time, one thread each")]
+Dask = Annotated[
+    str | None,
+    typer.Option(help="address of a Dask scheduler: on its workers, instead of -j here"),
+]
 Force = Annotated[bool, typer.Option("--force", help="run even what is unchanged")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="say what would run, and for how long; run nothing")
+]
+Check = Annotated[bool, typer.Option("--check", help="compare what is committed with runs")]
 
 
-@app.command()
+def command(name: str) -> Callable:
+    """Register a command that first makes sure of the notebooks, which a wheel doesn't have."""
+
+    def register(function: Callable) -> Callable:
+        @functools.wraps(function)
+        def checked(**options):
+            from socialai import files
+
+            if not files.NOTEBOOKS.is_dir():
+                raise UserError(
+                    f"{name} needs a checkout of the repository, with its notebooks (there is no "
+                    f"{files.NOTEBOOKS}): pip install -e it, or name its folder in SOCIALAI_ROOT"
+                )
+            return function(**options)
+
+        return app.command(name)(checked)
+
+    return register
+
+
+@command("run")
 def run(
     notebook: Annotated[str, typer.Argument(help="name or number of a notebook")],
     p: Annotated[
         list[str] | None, typer.Option("-p", help="key=value, once for each parameter")
     ] = None,
     force: Force = False,
-) -> None:
-    """Run one notebook with parameters. Example: socialai run 01_attention_math -p seed=3 -p n_samples=500"""
+) -> int:
+    """Run one notebook with parameters. Example: socialai run 01_attention_math -p seed=3"""
     from socialai.course.runs import make_run
 
     parameters = {}
@@ -30,168 +60,181 @@ def run(
         if not equals:
             raise UserError(f"-p takes key=value, not {pair!r}")
         parameters[key] = value
-    one = make_run(notebook, parameters)
+    one = make_run(notebook, parameters)  # before what is slow to import: mistakes show at once
+
     from socialai import results
     from socialai.course import build
 
-    outcomes = build.build([one], force=force, show=True)
-    finish(outcomes)
-    kept = results.committed().get(one.notebook.stem, {"results": {}})["results"]
-    rows = [
-        [name, results.number(r["value"]), results.at_defaults(kept.get(name))]
-        for name, r in results.read(one.folder).items()
-    ]
+    if code := finish(build.build([one], force=force, show=True)):
+        return code
+    kept = results.by_name(results.committed().get(one.notebook.stem, {}).get("results", []))
+    rows = []
+    for name, result in results.by_name(results.read(one.folder)["results"]).items():
+        committed = results.with_interval(kept[name]) if name in kept else ""
+        rows.append([name, results.with_interval(result), committed])
     show(["result", "value", "committed, at defaults"], rows)
     say(f"executed notebook and figures: {one.folder}")
+    return 0
 
 
-@app.command()
+@command("course")
 def course(
     j: Workers = 1,
+    dask: Dask = None,
     force: Force = False,
+    dry_run: DryRun = False,
     update: Annotated[
         bool, typer.Option("--update", help="write outputs, figures, results and README back")
     ] = False,
-) -> None:
+) -> int:
     """Run every notebook at its defaults and write the report. Example: socialai course -j 2"""
-    from socialai import files
     from socialai.course import build, publish, report
-    from socialai.course.runs import make_run
+    from socialai.course.runs import all_notebooks, make_run
 
-    runs = [make_run(n.stem) for n in sorted(files.NOTEBOOKS.glob("*.ipynb"))]
-    if not runs:
-        raise UserError(f"there are no notebooks in {files.NOTEBOOKS}")
-    for line in build.prepare(runs):
-        say(line)
-    outcomes = build.build(runs, j, force, show=True)
+    runs = [make_run(notebook.stem) for notebook in all_notebooks()]
+    if dry_run:
+        return rehearse(runs, j, dask, force)
+    outcomes = build.build(runs, j, force, show=True, dask=dask)
     page = report.write_course(outcomes)
     whole = all(outcome.status in ("passed", "unchanged") for outcome in outcomes)
     if update and whole:
         publish.publish(outcomes)
-    code = finish(outcomes, stop=False)
+    code = finish(outcomes, stop_at_skipped=False)
     if update:
-        say(
-            "written back: outputs, figures, results, README"
-            if whole
-            else "nothing written back: not every run passed"
-        )
+        written = "written back: outputs, figures, results, README"
+        say(written if whole else "nothing written back: not every run passed")
     say(f"report: {page}")
-    raise SystemExit(code or int(update and not whole))
+    return code or int(update and not whole)
 
 
-@app.command()
+@command("sweep")
 def sweep(
     file: Annotated[
         str, typer.Argument(help="YAML file, or the name of one in notebooks/experiments")
     ],
     j: Workers = 1,
+    dask: Dask = None,
     force: Force = False,
+    dry_run: DryRun = False,
     update: Annotated[
         bool, typer.Option("--update", help="keep its table in figures/experiments")
     ] = False,
-) -> None:
-    """Run a notebook over a grid of parameters. Example: socialai sweep notebooks/experiments/bert_methods.yaml -j 2"""
+) -> int:
+    """Run notebooks over a grid of parameters. Example: socialai sweep bert_methods -j 2"""
     from socialai.course import sweeps
 
     grid = sweeps.read(file)
-    from socialai import results
+
     from socialai.course import build, report
 
-    points = grid.points()
-    outcomes = build.build([run for _, run in points], j, force, show=True)
-    code = finish(outcomes, stop=False, each=False)
+    runs = [run for _, run in grid.points()]
+    if dry_run:
+        return rehearse(runs, j, dask, force)
+    outcomes = build.build(runs, j, force, show=True, dask=dask)
+    code = finish(outcomes, stop_at_skipped=False, each=False)
     page, shown, _ = report.write_runs([grid])
     for entry in shown:
         if entry["name"] == grid.name:
             say(entry["what"])
-            show(list(entry["table"].columns), entry["table"].map(report.cell).values.tolist())
-    if update and code == 0 and all(o.status in ("passed", "unchanged") for o in outcomes):
-        say(
-            f"kept: {sweeps.keep(grid, [(point, results.read(run.folder)) for point, run in points])}"
-        )
-    elif update:
-        say("not kept: not every run passed")
+            show_frame(entry["table"])
+    if update:
+        whole = all(outcome.status in ("passed", "unchanged") for outcome in outcomes)
+        say(f"kept: {sweeps.keep(grid)}" if whole else "not kept: not every run passed")
     say(f"report: {page}")
-    raise SystemExit(code)
+    return code
 
 
-@app.command("report")
-def report_command(
-    check: Annotated[
-        bool, typer.Option("--check", help="compare committed numbers with runs at defaults")
-    ] = False,
-    j: Workers = 1,
-) -> None:
-    """Mean, spread and count of what all finished runs recorded, and their sweeps. Example: socialai report --check"""
+@command("report")
+def report_command(check: Check = False, j: Workers = 1) -> int:
+    """Mean and spread of what finished runs recorded. Example: socialai report --check"""
     from socialai.course import report, verify
 
     if check:
-        tell(verify.result_differences(default_runs(j)))
-        return
+        return tell(verify.result_differences(default_runs(j)))
     page, shown, runs = report.write_runs()
-    for title, table in [
-        (f"sweep {entry['name']}: {entry['what']}", entry["table"]) for entry in shown
-    ] + [("all finished runs", runs)]:
-        if table is not None:
-            say(title)
-            show(list(table.columns), table.map(report.cell).values.tolist())
+    for entry in shown:
+        say(f"sweep {entry['name']}: {entry['what']}")
+        show_frame(entry["table"])
+    if runs is not None:
+        say("all finished runs")
+        show_frame(runs)
     say(f"report: {page}")
+    return 0
 
 
-@app.command("figures")
-def figures_command(
-    check: Annotated[
-        bool, typer.Option("--check", help="compare committed data with runs at defaults")
-    ] = False,
-    j: Workers = 1,
-) -> None:
-    """List the committed figures, or compare their data with runs. Example: socialai figures --check"""
+@command("figures")
+def figures_command(check: Check = False, j: Workers = 1) -> int:
+    """List the committed figures, or compare them with runs. Example: socialai figures --check"""
     from socialai import figures, files
 
     if check:
-        tell(figures.differences(default_runs(j)))
-        return
+        return tell(figures.differences(default_runs(j)))
     for name, entry in figures.read_manifest(files.FIGURES).items():
         say(f"{name}: figures/{entry['picture']}, drawn by {entry['notebook']}")
+    return 0
 
 
-@app.command()
-def lab() -> None:
+@command("lab")
+def lab() -> int:
     """Open JupyterLab on the notebooks. Example: socialai lab"""
     import subprocess
 
     from socialai import files
 
-    raise SystemExit(subprocess.call([sys.executable, "-m", "jupyterlab", str(files.NOTEBOOKS)]))
+    return subprocess.call([sys.executable, "-m", "jupyterlab", str(files.NOTEBOOKS)])
 
 
-def default_runs(workers: int) -> dict:
-    """{notebook: folder of its run at defaults}, run now where there is none that is up to date."""
-    from socialai import files
-    from socialai.course import build
-    from socialai.course.runs import make_run
+def rehearse(runs: list, j: int, dask: str | None, force: bool) -> int:
+    """Show what a build would run and why, and for how long, as far as committed runs tell."""
+    from socialai.course import build, progress, workers
 
-    outcomes = build.build(
-        [make_run(n.stem) for n in sorted(files.NOTEBOOKS.glob("*.ipynb"))], workers, show=True
+    changes = {run.name: "forced" for run in runs} if force else build.plan(runs)
+    todo = [run for run in runs if changes[run.name]]
+    expected = progress.expected_seconds(todo)
+    rows = []
+    for run in runs:
+        minutes = progress.clock(expected[run.name]) if run.name in expected else ""
+        rows.append([run.name, changes[run.name] or "unchanged", minutes])
+    show(["run", "why", "minutes"], rows)
+    at_a_time = workers.cluster_size(dask) if dask else j
+    minutes = progress.remaining(expected, {}, 1.0, at_a_time) / 60
+    say(
+        f"{len(todo)} of {len(runs)} to run, about {minutes:.0f} minutes, {at_a_time} at a time, "
+        "if each takes as long as at its defaults when results were committed"
     )
-    finish(outcomes, stop=False)
-    # A folder that isn't there counts as a difference: what could not be run could not be compared.
-    done = ("passed", "unchanged")
+    return 0
+
+
+def default_runs(j: int) -> dict:
+    """{notebook: folder of its run at defaults}, run now where there is none that is up to date."""
+    from socialai.course import build
+    from socialai.course.runs import all_notebooks, make_run
+
+    runs = [make_run(notebook.stem) for notebook in all_notebooks()]
+    outcomes = build.build(runs, j, show=True)
+    finish(outcomes, stop_at_skipped=False)
+    # What could not be run could not be compared: a folder that isn't there is a difference.
     return {
-        o.run.notebook.stem: o.run.folder if o.status in done else o.run.aside / "nothing"
-        for o in outcomes
+        outcome.run.notebook.stem: outcome.run.folder
+        if outcome.status in ("passed", "unchanged")
+        else outcome.run.failed / "nothing"
+        for outcome in outcomes
     }
 
 
-def finish(outcomes: list, stop: bool = True, each: bool = True) -> int:
-    """Say how each run ended; the exit status, 1 when one failed. stop: exit with it unless it is 0."""
+def finish(outcomes: list, stop_at_skipped: bool = True, each: bool = True) -> int:
+    """Say how each run ended, and how many of each; the exit status.
+
+    1 when one failed, 2 when one was skipped, unless that is no reason to stop. each: name also
+    those that passed or are unchanged.
+    """
     from socialai.course import report
 
     for outcome in outcomes:
         name = outcome.run.name.removesuffix("/defaults")
         if outcome.status == "failed":
             say(f"{name}: failed: {outcome.reason}")
-            say(f"  kept: {outcome.run.aside / 'notebook.ipynb'}")
+            say(f"  kept: {outcome.run.failed / 'notebook.ipynb'}")
         elif outcome.status == "skipped":
             say(f"{name}: skipped: {outcome.reason}")
         elif each and outcome.status == "passed":
@@ -199,13 +242,15 @@ def finish(outcomes: list, stop: bool = True, each: bool = True) -> int:
         elif each:
             say(f"{name}: unchanged since its last run")
     ended = [outcome.status for outcome in outcomes]
-    words = [
-        f"{ended.count(word)} {word}"
-        for word in ("passed", "unchanged", "failed", "skipped")
-        if word in ended
-    ]
-    say(", ".join(words))
-    code = int("failed" in ended)
-    if stop and (code or "skipped" in ended):
-        raise SystemExit(code or 2)
-    return code
+    counts = {word: ended.count(word) for word in ("passed", "unchanged", "failed", "skipped")}
+    say(", ".join(f"{count} {word}" for word, count in counts.items() if count))
+    if counts["failed"]:
+        return 1
+    return 2 if counts["skipped"] and stop_at_skipped else 0
+
+
+def show_frame(frame) -> None:
+    """Print a frame as a table, its numbers rounded."""
+    from socialai.course.tables import cell
+
+    show(list(frame.columns), frame.map(cell).values.tolist())

@@ -1,5 +1,6 @@
 """Commands on data sets and weights: list, fetch, verify, prepare."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -13,6 +14,7 @@ data_app = typer.Typer(
 models_app = typer.Typer(
     no_args_is_help=True, help="The default encoder. Example: socialai models prepare"
 )
+Names = Annotated[list[str] | None, typer.Argument(help="names; all when none is given")]
 
 
 @data_app.command("list")
@@ -20,16 +22,12 @@ def data_list() -> None:
     """List the data sets. Example: socialai data list"""
     from socialai import data
 
-    show(
-        ["name", "rows", "licence"],
-        [[name, e.rows, e.licence] for name, e in data.entries().items()],
-    )
+    known = data.entries().items()
+    show(["name", "rows", "licence"], [[name, e.rows, e.licence] for name, e in known])
 
 
 @data_app.command("fetch")
-def data_fetch(
-    names: Annotated[list[str] | None, typer.Argument(help="names; all when none is given")] = None,
-) -> None:
+def data_fetch(names: Names = None) -> None:
     """Download, verify and keep data sets. Example: socialai data fetch cold"""
     from socialai import data
 
@@ -37,17 +35,15 @@ def data_fetch(
 
 
 @data_app.command("verify")
-def data_verify(
-    names: Annotated[list[str] | None, typer.Argument(help="names; all when none is given")] = None,
-) -> None:
+def data_verify(names: Names = None) -> None:
     """Compare what is here with the registry's checksums. Example: socialai data verify cold"""
     from socialai import data
 
     for_each(names, data.verify)
 
 
-def for_each(names: list[str] | None, act) -> None:
-    """Say what `act` gives for each data set, all without names; one that can't be had doesn't stop the others."""
+def for_each(names: list[str] | None, act: Callable[[str], str]) -> None:
+    """Say what `act` gives for each data set; one that can't be had doesn't stop the others."""
     from socialai import data
 
     missing = 0

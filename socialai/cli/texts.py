@@ -1,4 +1,4 @@
-"""Commands on anybody's own texts: finetune, evaluate, predict, bench. `socialai.cli.course` takes them in."""
+"""Commands on anybody's own texts, without the repository: finetune, evaluate, predict."""
 
 import json
 import sys
@@ -6,19 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.table import Table
+
+from socialai.cli.screen import say, show, training
 
 app = typer.Typer()
-console = Console()
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps")]
 
 
@@ -35,7 +26,7 @@ def finetune(
     ] = "label",
     encoder: Annotated[
         str, typer.Option(help="default, full, a folder, or a hub name such as bert-base-chinese")
-    ] = ("default"),
+    ] = "default",
     epochs: Annotated[
         int, typer.Option(min=1, help="most epochs; validation may stop earlier")
     ] = 3,
@@ -58,40 +49,33 @@ def finetune(
     Example: socialai finetune train.csv --out my_model --test test.csv --epochs 2
     """
     from socialai.apps import text_classification
+    from socialai.models.bert import BertTextClassifier
 
-    columns = (
-        TextColumn("training"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(
-        *columns, TextColumn("loss {task.fields[loss]:.3f}"), console=Console(stderr=True)
-    ) as bar:
-        task = bar.add_task("training", total=None, loss=float("nan"))
-        metrics = text_classification.finetune(
-            train,
-            out,
-            test,
-            text_column,
-            label_column,
-            max_train,
-            seed,
-            tell=bar.console.print,
+    with training() as (tell, step):
+        estimator = BertTextClassifier(
             encoder=encoder,
-            epochs=epochs,
             learning_rate=learning_rate,
+            epochs=epochs,
             batch_size=batch_size,
             max_length=max_length,
             freeze_embeddings=not train_embeddings,
             device=device,
-            progress=lambda step, n, loss: bar.update(task, completed=step, total=n, loss=loss),
+            seed=seed,
+            progress=step,
         )
-        bar.update(task, total=bar.tasks[0].completed)
-    for line in text_classification.describe(metrics):
-        print(line)
-    print(f"{out / 'model'} and {out / 'metrics.json'} written")
+        metrics = text_classification.finetune(
+            train,
+            out,
+            test,
+            estimator,
+            text_column=text_column,
+            label_column=label_column,
+            max_train=max_train,
+            tell=tell,
+        )
+    for line in text_classification.summary(metrics):
+        say(line)
+    say(f"{out / 'model'} and {out / 'metrics.json'} written")
 
 
 @app.command()
@@ -110,23 +94,18 @@ def evaluate(
     """Score a fine-tuned model on a CSV. Example: socialai evaluate my_model test.csv --json"""
     from socialai.apps import text_classification
 
-    scores = text_classification.evaluate(
-        model, test, device, text_column=text_column, label_column=label_column
-    )
+    scores = text_classification.evaluate(model, test, device, text_column, label_column)
     if as_json:
         print(json.dumps(scores, ensure_ascii=False))
         return
     for key in ("accuracy", "macro_f1"):
-        low, high = scores["interval_95"][key]
-        print(f"{key} {scores[key]:.3f} [{low:.3f}, {high:.3f}]")
-    table = Table("label", "precision", "recall", "f1", "texts")
-    for label, s in scores["per_class"].items():
-        table.add_row(
-            str(label),
-            *(f"{s[key]:.3f}" for key in ("precision", "recall", "f1")),
-            str(s["support"]),
-        )
-    console.print(table)
+        say(f"{key} {scores[key]}")
+    columns = ["precision", "recall", "f1"]
+    rows = [
+        [label, *(f"{found[column]:.3f}" for column in columns), found["support"]]
+        for label, found in scores["per_class"].items()
+    ]
+    show(["label", *columns, "texts"], rows)
 
 
 @app.command()
@@ -137,54 +116,9 @@ def predict(
     ] = "-",
     device: Device = "auto",
 ) -> None:
-    """Print one JSON line a text: label and probability. Example: echo 很好 | socialai predict my_model"""
+    """Print a JSON line a text: label, probability. Example: echo 很好 | socialai predict model"""
     from socialai.apps import text_classification
 
-    for row in text_classification.predict(
-        model, sys.stdin.buffer if file == "-" else Path(file), device
-    ):
+    source = sys.stdin.buffer if file == "-" else Path(file)
+    for row in text_classification.predict(model, source, device):
         print(json.dumps(row, ensure_ascii=False))
-
-
-@app.command()
-def bench(
-    what: Annotated[str, typer.Argument(help="finetune or predict")],
-    repetitions: Annotated[int, typer.Option(min=1, help="turns of each contender")] = 3,
-    full: Annotated[
-        bool, typer.Option(help="also the article's loop padded to 512 tokens (minutes)")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON only")] = False,
-    device: Device = "auto",
-) -> None:
-    """Compare speeds in one run, as ratios of medians. Example: socialai bench finetune --repetitions 5"""
-    from socialai import bench as benches
-    from socialai import quiet
-    from socialai.errors import UserError
-
-    quiet()
-    if what not in ("finetune", "predict"):
-        raise UserError(f"there is no bench {what!r}: finetune or predict")
-
-    def tell(line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
-
-    if what == "finetune":
-        found = benches.bench_finetune(repetitions, device, full, tell)
-    else:
-        found = benches.bench_predict(repetitions, device, tell)
-    if as_json:
-        print(json.dumps(found))
-        return
-    table = Table("", "texts a second (median)", "lowest", "highest", "socialai is faster by")
-    for row in found["rows"]:
-        table.add_row(
-            row["name"],
-            *(f"{row[key]:.1f}" for key in ("median", "low", "high")),
-            f"{row['ratio']:.2f}x",
-        )
-    console.print(table)
-    print(
-        f"{found['peak_share']:.0%} of the measured matrix-multiplication peak, {found['peak'] / 1e9:,.0f} GFLOP/s"
-    )
-    if "equal_labels" in found:
-        print(f"{found['equal_labels']:.1%} of the labels are those of the pipeline in fp32")

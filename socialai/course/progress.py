@@ -1,20 +1,23 @@
-"""One display of runs under way: notebook, cell, time elapsed, time estimated.
+"""One display of runs under way: notebook, cell, time elapsed, time left.
 
-The cell comes from the notebook that papermill saves before and after each cell, the estimate from the seconds that
-`figures/results.json` and finished runs hold. A terminal sees bars; a log gets a line as each run ends, and one every
-half minute.
+The cell comes from the notebook that papermill saves before and after each cell, the time left from
+the seconds that `figures/results.json` holds. A terminal sees bars; a log gets a line as each run
+ends, and one every half minute.
 """
 
+import heapq
 import json
 import threading
 import time
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from socialai import results
 
 LOG_EVERY = 30.0  # seconds between lines about what is running, in a log
+# Seconds of work that weigh as much as the first ones done: one slow start makes no slow course.
+PRIOR = 60.0
 
 
 def clock(seconds: float) -> str:
@@ -22,68 +25,76 @@ def clock(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
-def expected_seconds() -> dict[str, float]:
-    """{notebook: seconds at defaults} of the committed results."""
-    return {notebook: entry["seconds"] for notebook, entry in results.committed().items()}
+def expected_seconds(runs: list) -> dict[str, float]:
+    """{name of a run: the seconds that its notebook took at its defaults, as committed}.
+
+    A notebook that has none is taken to be as long as the others' mean; nothing without any.
+    """
+    committed = {stem: entry["seconds"] for stem, entry in results.committed().items()}
+    known = [committed[run.notebook.stem] for run in runs if run.notebook.stem in committed]
+    if not known:
+        return {}
+    mean = sum(known) / len(known)
+    return {run.name: committed.get(run.notebook.stem, mean) for run in runs}
 
 
 def remaining(
-    todo: dict[str, float | None],
-    running: dict[str, tuple[float, float]],
-    ratio: float,
-    workers: int,
-) -> float | None:
-    """Seconds left, or None when nothing is known.
+    expected: dict[str, float], running: dict[str, float], ratio: float, workers: int
+) -> float:
+    """Seconds until the last worker is done, each taking the next run when it is free.
 
-    todo: {run: expected seconds, None when unknown} of all not finished; running: {run: (seconds since its start, share
-    of its cells that is done)}; ratio: how much longer the finished ones took than was expected of them. A run that
-    already took longer than expected is judged by its cells.
+    expected: {run: seconds} of all that aren't finished, in order; running: {run: seconds since its
+    start} of those under way; ratio: how much longer runs take here than was expected of them.
     """
-    known = [seconds for seconds in todo.values() if seconds is not None]
-    if todo and not known:
-        return None
-    lefts = []
-    for run, expected in todo.items():
-        elapsed, share = running.get(run, (0.0, 0.0))
-        left = (sum(known) / len(known) if expected is None else expected) * ratio - elapsed
-        lefts.append(left if left > 0 else elapsed * (1 / share - 1) if share else 0.0)
-    return max([sum(lefts) / workers, *lefts])
+    free_in = [max(0.0, expected[run] * ratio - elapsed) for run, elapsed in running.items()]
+    free_in += [0.0] * (workers - len(free_in))
+    heapq.heapify(free_in)
+    for run, seconds in expected.items():
+        if run not in running:
+            heapq.heappush(free_in, heapq.heappop(free_in) + seconds * ratio)
+    return max(free_in)
 
 
 def cell_of(run) -> tuple[int, int]:
-    """(cell that a run is at, cells in all), counting code cells; (0, 0) before papermill's first save."""
-    try:
-        found = json.loads((run.aside / "notebook.ipynb").read_text(encoding="utf-8"))["cells"]
-    except (OSError, ValueError):  # not there yet, or half written
-        return 0, 0
-    code = [
-        cell["metadata"].get("papermill", {}).get("status")
-        for cell in found
-        if cell["cell_type"] == "code"
-    ]
-    return sum(status not in (None, "pending") for status in code), len(code)
+    """(cell that a run is at, cells in all), counting code cells; (0, 0) before papermill saves."""
+    for folder in run.under_way():
+        try:
+            book = json.loads((folder / "notebook.ipynb").read_text(encoding="utf-8"))
+        except (OSError, ValueError):  # not there yet, or half written
+            continue
+        code = [cell["metadata"] for cell in book["cells"] if cell["cell_type"] == "code"]
+        states = [metadata.get("papermill", {}).get("status") for metadata in code]
+        return sum(state not in (None, "pending") for state in states), len(code)
+    return 0, 0
 
 
 class Display:
-    """The progress of `runs`, as a context."""
+    """The progress of `runs`, as a context; pytask's hooks call `start` and `end`."""
 
     def __init__(self, runs: list, workers: int, show: bool, console: Console | None = None):
         self.runs = {run.name: run for run in runs}
-        self.workers, self.show = workers, show and bool(runs)
+        self.workers = workers
+        self.show = show and bool(runs)
         self.console = console or Console()
-        expected = expected_seconds()
-        self.todo = {run.name: expected.get(run.notebook.stem) for run in runs}
-        self.began, self.running, self.rows = time.time(), {}, {}
-        self.took, self.foreseen = (
-            0.0,
-            0.0,
-        )  # seconds of finished runs, and what was expected of them
-        self.lock, self.done = threading.Lock(), threading.Event()
-        self.live = Progress(
+
+        # What is left to do, what is under way since when, and how the finished ones compared.
+        self.expected = expected_seconds(runs)
+        self.left = dict.fromkeys(self.runs)
+        self.running: dict[str, float] = {}
+        self.took = 0.0
+        self.foreseen = 0.0
+
+        self.began = time.time()
+        self.rows: dict[str, int] = {}
+        self.lock = threading.Lock()
+        self.done = threading.Event()
+        self.bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
-            TextColumn("{task.fields[what]} {task.completed:.0f}/{task.total:.0f}"),
-            TextColumn("{task.fields[times]}"),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[what]}"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
             console=self.console,
             transient=True,
         )
@@ -91,8 +102,8 @@ class Display:
     def __enter__(self):
         if self.show:
             if self.console.is_terminal:
-                self.live.start()
-                self.all = self.live.add_task("all", total=len(self.runs), what="run", times="")
+                self.bars.start()
+                self.all = self._add_row("all", "runs", len(self.runs))
             self.thread = threading.Thread(target=self._watch, daemon=True)
             self.thread.start()
         return self
@@ -101,13 +112,12 @@ class Display:
         if self.show:
             self.done.set()
             self.thread.join()
-            if self.console.is_terminal:
-                self.live.stop()
+            self.bars.stop()
 
     def start(self, name: str) -> None:
         """A run starts."""
         with self.lock:
-            if name in self.todo:
+            if name in self.left:
                 self.running[name] = time.time()
 
     def end(self, name: str, outcome: str) -> None:
@@ -115,71 +125,75 @@ class Display:
         with self.lock:
             if name not in self.running:
                 return
-            seconds, expected = time.time() - self.running.pop(name), self.todo.pop(name)
-            if outcome == "success":
-                self.took, self.foreseen = self.took + seconds, self.foreseen + (expected or 0.0)
-                # What this one took is the best guess for the same notebook at other parameters, and for the unknown.
-                stem, ratio = name.split("/")[0], self._ratio()
-                same = [
-                    n for n, guess in self.todo.items() if n.split("/")[0] == stem or guess is None
-                ]
-                self.todo |= {n: seconds / ratio for n in same}
+            seconds = time.time() - self.running.pop(name)
+            del self.left[name]
+            if outcome == "success" and self.expected:
+                self.took += seconds
+                self.foreseen += self.expected[name]
             if name in self.rows:
-                self.live.remove_task(self.rows.pop(name))
+                self.bars.remove_task(self.rows.pop(name))
             if self.show:
                 ended = "passed" if outcome == "success" else "stopped"
-                count = f"[{len(self.runs) - len(self.todo)}/{len(self.runs)}]"
-                line = f"{count} {name.removesuffix('/defaults')}: {ended} after {clock(seconds)}; {self._times()}"
-                self.live.console.print(line, soft_wrap=True, markup=False, highlight=False)
+                count = f"[{len(self.runs) - len(self.left)}/{len(self.runs)}]"
+                self._print(
+                    f"{count} {_short(name)}: {ended} after {clock(seconds)}; "
+                    f"{clock(time.time() - self.began)} elapsed{self.words_left(', ')}"
+                )
+
+    def seconds_left(self) -> float:
+        """Seconds until all is done, as far as committed runs and the finished ones tell."""
+        return remaining(
+            {name: self.expected[name] for name in self.left},
+            {name: time.time() - begun for name, begun in self.running.items()},
+            self._ratio(),
+            self.workers,
+        )
+
+    def words_left(self, before: str = "") -> str:
+        """The time left, in words; nothing when all is done."""
+        if not self.left:
+            return ""
+        if not self.expected:
+            return f"{before}time left not known yet"
+        if (seconds := self.seconds_left()) >= 1:
+            return f"{before}about {clock(seconds)} left"
+        now = time.time()
+        late = any(now - at > 2 * self.expected[name] for name, at in self.running.items())
+        return before + ("longer than usual" if late else "nearly done")
 
     def _ratio(self) -> float:
-        return self.took / self.foreseen if self.foreseen else 1.0
-
-    def _times(self) -> str:
-        now, running = time.time(), {}
-        for name, begun in self.running.items():
-            cell, cells = cell_of(self.runs[name])
-            running[name] = (now - begun, max(0, cell - 1) / cells if cells else 0.0)
-        left = remaining(self.todo, running, self._ratio(), self.workers)
-        if not self.todo:
-            return f"{clock(now - self.began)} elapsed"
-        guess = (
-            "time left not known yet"
-            if left is None
-            else f"about {clock(left)} left"
-            if left >= 1
-            else "nearly done"
-        )
-        return f"{clock(now - self.began)} elapsed, {guess}"
+        return (PRIOR + self.took) / (PRIOR + self.foreseen)
 
     def _watch(self) -> None:
+        """Every second renew the bars, or every half minute write a line."""
         logged = time.time()
         while not self.done.wait(1.0):
             with self.lock:
-                at = {
-                    name: (*cell_of(self.runs[name]), time.time() - begun)
-                    for name, begun in self.running.items()
-                }
+                at = {name: cell_of(self.runs[name]) for name in self.running}
                 if self.console.is_terminal:
-                    self.live.update(
-                        self.all, completed=len(self.runs) - len(self.todo), times=self._times()
-                    )
-                    for name, (cell, cells, seconds) in at.items():
-                        if name not in self.rows:
-                            self.rows[name] = self.live.add_task(
-                                name.removesuffix("/defaults"), what="cell", times=""
-                            )
-                        self.live.update(
-                            self.rows[name], completed=cell, total=cells, times=clock(seconds)
-                        )
+                    self._renew(at)
                 elif time.time() - logged >= LOG_EVERY:
                     logged = time.time()
-                    where = ", ".join(
-                        f"{n.removesuffix('/defaults')} cell {c}/{k}" for n, (c, k, _) in at.items()
+                    where = [f"{_short(name)} cell {k}/{n}" for name, (k, n) in at.items()]
+                    elapsed = clock(time.time() - self.began)
+                    self._print(
+                        f"  at {', '.join(where)}; {elapsed} elapsed{self.words_left(', ')}"
                     )
-                    self.console.print(
-                        f"  at {where}; {self._times()}",
-                        soft_wrap=True,
-                        markup=False,
-                        highlight=False,
-                    )
+
+    def _renew(self, at: dict[str, tuple[int, int]]) -> None:
+        done = len(self.runs) - len(self.left)
+        self.bars.update(self.all, completed=done, left=self.words_left())
+        for name, (cell, cells) in at.items():
+            if name not in self.rows:
+                self.rows[name] = self._add_row(_short(name), "cells")
+            self.bars.update(self.rows[name], completed=cell, total=cells)
+
+    def _add_row(self, name: str, what: str, total: int | None = None) -> int:
+        return self.bars.add_task(name, total=total, what=what, left="")
+
+    def _print(self, line: str) -> None:
+        self.bars.console.print(line, soft_wrap=True, markup=False, highlight=False)
+
+
+def _short(name: str) -> str:
+    return name.removesuffix("/defaults")

@@ -1,25 +1,34 @@
-"""A run is one notebook at one set of parameters: its name, its folder, and what it depends on."""
+"""A run is one notebook at one set of parameters: its name, its folder, the sources it uses."""
 
 import ast
-import difflib
 import functools
 import hashlib
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import grimp
 
 import socialai
 from socialai import files
 from socialai.errors import UserError
 
 
+def runs_folder() -> Path:
+    """Where all runs are kept."""
+    return files.BUILD / "runs"
+
+
 @dataclass(frozen=True)
 class Run:
-    """One notebook at one set of parameters (those that differ from its defaults)."""
+    """One notebook at one set of parameters (those that differ from its defaults).
+
+    It carries the place where runs are kept to the process, or machine, that computes it.
+    """
 
     notebook: Path
     parameters: dict = field(default_factory=dict, hash=False)
+    kept_in: Path = field(default_factory=runs_folder)
 
     @property
     def name(self) -> str:
@@ -33,23 +42,37 @@ class Run:
     @property
     def folder(self) -> Path:
         """Where the finished run is kept."""
-        return files.BUILD / "runs" / self.name
+        return self.kept_in / self.name
 
     @property
-    def aside(self) -> Path:
-        """Where it is written until it is whole; a failed run's notebook stays here."""
-        return self.folder.with_name(self.folder.name + ".unfinished")
+    def failed(self) -> Path:
+        """Where a failed run's notebook stays, to be looked at."""
+        return self.folder.with_name(f"{self.folder.name}.unfinished")
+
+    def under_way(self) -> list[Path]:
+        """Folders that it is being written to, or was when its process was killed."""
+        return list(self.folder.parent.glob(f".part-*/{self.folder.name}"))
+
+
+def all_notebooks() -> list[Path]:
+    """The lessons in their order; none is a UserError that says what to do."""
+    found = sorted(files.NOTEBOOKS.glob("*.ipynb"))
+    if not found:
+        raise UserError(f"there are no notebooks in {files.NOTEBOOKS}")
+    return found
 
 
 def find_notebook(name: str) -> Path:
-    """The notebook of that name (`10_bert_finetuning`, `08`, or a path); an unknown one names the nearest."""
-    known = {p.stem: p for p in sorted(files.NOTEBOOKS.glob("*.ipynb"))}
+    """The notebook of that name (`10_bert_finetuning`, `10`, or a path).
+
+    An unknown one is a UserError that names the nearest.
+    """
+    known = {path.stem: path for path in all_notebooks()}
     stem = Path(name).stem if name.endswith(".ipynb") else name
-    matches = [path for key, path in known.items() if key == stem or key.split("_")[0] == stem]
-    if len(matches) == 1:
-        return matches[0]
-    near = difflib.get_close_matches(stem, known, n=3, cutoff=0.3) or list(known)
-    raise UserError(f"there is no notebook {name!r}; the nearest: {', '.join(near)}")
+    numbered = [key for key in known if key.split("_")[0] == stem]
+    if len(numbered) == 1:
+        return known[numbered[0]]
+    return known[_choose(stem, known, "notebook")]
 
 
 def cells(notebook: Path) -> list[dict]:
@@ -62,35 +85,41 @@ def default_parameters(notebook: Path) -> dict:
     """{parameter: default} of the cell tagged `parameters`."""
     for cell in cells(notebook):
         if "parameters" in cell["metadata"].get("tags", []):
-            body = ast.parse(cell["source"]).body
-            return {
-                s.targets[0].id: ast.literal_eval(s.value)
-                for s in body
-                if isinstance(s, ast.Assign)
-            }
+            assigned = [s for s in ast.parse(cell["source"]).body if isinstance(s, ast.Assign)]
+            return {s.targets[0].id: ast.literal_eval(s.value) for s in assigned}
     raise UserError(f"{notebook.name} has no cell tagged parameters")
 
 
 def make_run(name: str, parameters: dict | None = None) -> Run:
-    """A run with its parameters checked: names must exist in the notebook, values must have the default's type."""
+    """A run with its parameters checked: they exist in the notebook, with the default's type."""
     notebook = find_notebook(name)
-    defaults, checked = default_parameters(notebook), {}
+    defaults = default_parameters(notebook)
+    given = {}
     for key, value in (parameters or {}).items():
-        if key not in defaults:
-            near = difflib.get_close_matches(key, defaults, n=3, cutoff=0.4) or list(defaults)
-            raise UserError(
-                f"{notebook.stem} has no parameter {key!r}; the nearest: {', '.join(near)}"
-            )
-        checked[key] = convert(key, value, defaults[key])
-    # In the order of the notebook, so that the order on the command line doesn't make another run.
+        _choose(key, defaults, f"parameter of {notebook.stem}")
+        given[key] = convert(key, value, defaults[key])
+    # In the order of the notebook: the order on the command line doesn't make another run.
     return Run(
         notebook,
-        {key: checked[key] for key in defaults if key in checked and checked[key] != defaults[key]},
+        {key: given[key] for key in defaults if key in given and given[key] != defaults[key]},
     )
 
 
+def _choose(value: str, choices: dict, name: str) -> str:
+    """`validation.check_choice`, whose module takes a second to import, for mistakes only."""
+    if value in choices:
+        return value
+    from socialai.validation import check_choice
+
+    return check_choice(value, choices, name)
+
+
 def convert(key: str, value: object, default: object) -> object:
-    """A value, possibly given as text, in the type of the parameter's default; a wrong type is a UserError."""
+    """A value, possibly given as text, in the type of the parameter's default.
+
+    A path that exists becomes absolute: the kernel works in another folder than the user. A wrong
+    type is a UserError.
+    """
     wanted = type(default)
     if isinstance(value, str) and wanted is not str:
         try:
@@ -104,66 +133,36 @@ def convert(key: str, value: object, default: object) -> object:
             f"parameter {key} takes {wanted.__name__} (default {default!r}), not {value!r}"
         )
     if isinstance(value, str) and (Path(value).suffix or "/" in value) and Path(value).exists():
-        return str(Path(value).resolve())  # the kernel works in another folder than the user
+        return str(Path(value).resolve())
     return value
 
 
-def dependencies(run: Run) -> tuple[list[Path], list[str], list[Path]]:
-    """What a run depends on beside its notebook: (sources of the package, names of data, the user's own files)."""
-    from socialai import data  # here, so that the workers, which fetch nothing, start without it
+def sources(notebook: Path) -> list[Path]:
+    """Files of the package that a notebook imports, directly or through others."""
+    code = [cell["source"] for cell in cells(notebook) if cell["cell_type"] == "code"]
+    lines = [line for source in code for line in source.splitlines()]
+    plain = [line for line in lines if not line.lstrip().startswith(("%", "!"))]
 
-    lines = [
-        line
-        for c in cells(run.notebook)
-        if c["cell_type"] == "code"
-        for line in c["source"].splitlines()
-    ]
-    sources, literals = _sources(
-        "\n".join(line for line in lines if not line.lstrip().startswith(("%", "!")))
-    )
-    values = {v for v in run.parameters.values() if isinstance(v, str)}
-    own = [
-        file
-        for v in values
-        if os.path.isabs(v)
-        for file in (Path(v), *Path(v).rglob("*"))
-        if file.is_file()
-    ]
-    return (
-        list(sources),
-        [name for name in data.entries() if name in literals | values],
-        sorted(own),
-    )
-
-
-@functools.cache
-def _sources(code: str) -> tuple[list[Path], set[str]]:
-    """Sources of the package that code imports, at any depth, and the string literals in it and them."""
-    import grimp
-
-    tree = ast.parse(code)
-    imported = {"socialai", "socialai.figures", "socialai.results"}  # socialai.start imports these
-    for node in ast.walk(tree):
+    # The package itself is imported by whatever imports a part of it.
+    imported = {socialai.__name__}
+    for node in ast.walk(ast.parse("\n".join(plain))):
         if isinstance(node, ast.Import):
             imported |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             imported |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    graph = grimp.build_graph("socialai", cache_dir=None)
-    modules = imported & graph.modules
-    for module in set(modules):
-        modules |= graph.find_upstream_modules(module)
-    package, sources, trees = Path(socialai.__file__).parent, [], [tree]
-    for module in sorted(modules):
-        path = package.joinpath(*module.split(".")[1:])
-        sources.append(path / "__init__.py" if path.is_dir() else path.with_suffix(".py"))
-        if not module.startswith(
-            "socialai.data"
-        ):  # the loaders know all data; who calls them names one
-            trees.append(ast.parse(sources[-1].read_text(encoding="utf-8")))
-    literals = {
-        n.value
-        for t in trees
-        for n in ast.walk(t)
-        if isinstance(n, ast.Constant) and isinstance(n.value, str)
-    }
-    return sources, literals
+
+    used = imported & _imports().modules
+    for module in list(used):
+        used |= _imports().find_upstream_modules(module)
+    return [_file_of(module) for module in sorted(used)]
+
+
+@functools.cache
+def _imports() -> grimp.ImportGraph:
+    """Which module of the package imports which."""
+    return grimp.build_graph(socialai.__name__, cache_dir=None)
+
+
+def _file_of(module: str) -> Path:
+    path = Path(socialai.__file__).parent.joinpath(*module.split(".")[1:])
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")

@@ -1,62 +1,52 @@
-"""The picture of a sweep: means and intervals over its seeds, results of one kind in one panel."""
+"""The picture of a sweep: means and intervals over its seeds, one panel a result."""
 
 import io
-import itertools
-from os.path import commonprefix
+from collections.abc import Collection
 
-import numpy as np
 import pandas as pd
 
 from socialai import figures
+from socialai.course.tables import plain
 from socialai.errors import DataUnavailable
+from socialai.evaluation import t_interval
+
+# Columns of a sweep's frame that don't tell what was varied.
+APART = ("notebook", "seed", "result", "value", "published", "source")
 
 
 def draw(sweep, frame: pd.DataFrame) -> bytes:
-    """SVG of a `socialai.course.sweeps.Sweep` and its rows: mean and 95 % interval (t) over the seeds, and the single runs.
+    """SVG of a `socialai.course.sweeps.Sweep` and its rows: mean, 95 % interval (t), single runs.
 
-    Across goes the numeric axis with the most values, else the first one; the other axes are lines. With one axis the
-    results that `panels` puts together are lines too; with none, each is a row.
+    Each result is a panel. Across it goes the numeric parameter, or else label, with the most
+    values; what else differs are its lines. Where nothing numeric differs, they are rows.
     """
     try:
         figures.style()
     except DataUnavailable:  # only Chinese labels need the font
         pass
-    axes = [axis for axis in sweep.axes if len(sweep.grid[axis]) > 1]
-    numeric = [axis for axis in axes if all(isinstance(v, int | float) for v in sweep.grid[axis])]
-    across = max(numeric or axes[:1], key=lambda axis: len(sweep.grid[axis]), default=None)
-    others = [axis for axis in axes if axis != across]
-    means = frame.groupby("result", sort=False)["value"].mean()
-    groups = [[name] for name in means.index] if others else panels(means)
-    heights = [3 if across else 0.7 + 0.35 * len(group) for group in groups]
-    fig, places = figures.subplots(
-        len(groups), 1, width=7, height=0.6 + sum(heights), squeeze=False, height_ratios=heights
-    )
-    for ax, group in zip(places[:, 0], groups, strict=True):
-        parts = {name: frame[frame["result"] == name] for name in group}
-        prefix = (
-            commonprefix([f"{name}_" for name in group]).rpartition("_")[0]
-            if len(group) > 1
-            else ""
-        )
-        short = {name: name.removeprefix(f"{prefix}_") for name in group}
-        if across is None:
-            _rows(ax, {short[name]: part["value"] for name, part in parts.items()}, sweep.baselines)
-            ax.set(xlabel=prefix)
-            continue
-        lines = {}
-        for name, part in parts.items():
-            for values in itertools.product(*(sweep.grid[axis] for axis in others)):
-                chosen = part[(part[others] == list(values)).all(axis=1)]
-                label = [short[name]] * (len(group) > 1) + [str(value) for value in values]
-                lines[tuple(label)] = [
-                    chosen[chosen[across] == tick]["value"] for tick in sweep.grid[across]
-                ]
-        _lines(ax, sweep.grid[across], lines, sweep.baselines)
-        ax.set(xlabel=across, ylabel=prefix or group[0])
-    n_seeds = len(sweep.grid.get("seed", [0]))
-    note = (
-        f"mean and 95 % interval over {n_seeds} seeds" if n_seeds > 1 else "one seed: no interval"
-    )
+    panels = [
+        (name.replace("_", " "), *_panel(part, sweep.grid))
+        for name, part in frame.groupby("result", sort=False)
+    ]
+    heights = [3 if across else 0.7 + 0.35 * part["line"].nunique() for _, part, across in panels]
+    size = {"width": 7, "height": 0.6 + sum(heights), "height_ratios": heights}
+    fig, places = figures.subplots(len(panels), 1, squeeze=False, **size)
+    for ax, (name, part, across) in zip(places[:, 0], panels, strict=True):
+        # A line is grey when one of its values is a baseline.
+        known = set(map(str, sweep.baselines))
+        grey = [line for line in part["line"].unique() if known & set(line.split(", "))]
+        if across:
+            _draw_lines(ax, part, across, grey)
+            ax.set(xlabel=across, ylabel=name)
+        else:
+            _draw_rows(ax, part, grey)
+            ax.set(xlabel=name)
+            if list(part["line"].unique()) == [""]:  # the only row is the result itself
+                ax.set(xlabel="", yticklabels=[name])
+
+    # What is drawn, under the lesson.
+    n_seeds = frame["seed"].nunique() if "seed" in frame else 1
+    note = f"mean and 95 % interval over {n_seeds} seeds" if n_seeds > 1 else "one seed"
     fig.suptitle(sweep.title or sweep.name, x=0.01, ha="left", fontweight="bold", fontsize=11)
     places[0, 0].set_title(note, loc="left", fontsize=9, fontweight="normal", color="#555555")
     buffer = io.BytesIO()
@@ -65,87 +55,56 @@ def draw(sweep, frame: pd.DataFrame) -> bytes:
     return buffer.getvalue()
 
 
-def panels(means: pd.Series) -> list[list[str]]:
-    """Results (the index) that share a panel: names that begin with the same words, no mean twenty times another."""
-    groups: list[list[str]] = []
-    for name in means.index:
-        for group in groups:
-            values = means[[*group, name]]
-            if (
-                group[0].split("_")[:2] == name.split("_")[:2]
-                and 0 < values.max() < 20 * values.min()
-            ):
-                group.append(name)
-                break
-        else:
-            groups.append([name])
-    return groups
+def _panel(part: pd.DataFrame, grid: Collection) -> tuple[pd.DataFrame, str | None]:
+    """The rows of one result with the column `line`, and the column that goes across (or None)."""
+    differ = [c for c in part if c not in APART and part[c].nunique(dropna=False) > 1]
+    numeric = [
+        c for c in differ if pd.api.types.is_numeric_dtype(part[c]) and part[c].notna().all()
+    ]
+    varied = [c for c in numeric if c in grid]
+    across = max(varied or numeric, key=lambda c: part[c].nunique(), default=None)
+    named = [c for c in differ if c != across]
+    texts = [
+        ", ".join(str(plain(value)) for value in values if pd.notna(value))
+        for values in part[named].to_numpy()
+    ]
+    return part.assign(line=texts), across
 
 
-def half_interval(values) -> float:
-    """Half the width of the 95 % t interval of a mean; 0 for a single value, which has none."""
-    from scipy import stats
-
-    n = len(values)
-    return float(stats.t.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n)) if n > 1 else 0.0
-
-
-def apart(values, gap: float) -> np.ndarray:
-    """Heights for labels at rising values: `gap` or more between neighbours, else as near the values as can be."""
-    from sklearn.isotonic import isotonic_regression
-
-    steps = gap * np.arange(len(values))
-    return isotonic_regression(np.asarray(values) - steps) + steps
+def _means(part: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Mean and interval of each group; a single run is its own interval."""
+    means = [
+        dict(zip(by, group, strict=True)) | t_interval(values).as_row()
+        for group, values in part.groupby(by, sort=False)["value"]
+    ]
+    frame = pd.DataFrame(means)
+    return frame.fillna({"low": frame["value"], "high": frame["value"]})
 
 
-def _rows(ax, rows: dict[str, pd.Series], baselines: list) -> None:
-    """A row a result: its mean, its interval, its runs."""
-    for y, (label, values) in enumerate(rows.items()):
-        color = figures.GREY if label in baselines else figures.COLORS[0]
-        ax.errorbar(values.mean(), y, xerr=half_interval(values), fmt="o", capsize=3, color=color)
-        ax.plot(values, [y] * len(values), ".", color=color, alpha=0.4, ms=4)
-    ax.set(yticks=range(len(rows)), yticklabels=list(rows), ylim=(len(rows) - 0.5, -0.5))
+def _draw_rows(ax, part: pd.DataFrame, grey: list[str]) -> None:
+    means = _means(part, ["line"])
+    figures.interval_rows(ax, means, label="line", grey=grey)
+    row_of = {line: row for row, line in enumerate(means["line"])}
+    ax.plot(part["value"], part["line"].map(row_of), ".", color="black", alpha=0.4, ms=4)
 
 
-def _lines(ax, ticks: list, lines: dict[tuple, list[pd.Series]], baselines: list) -> None:
-    """A line a label: at each tick the mean, the interval and the runs; some ticks may have none.
+def _draw_lines(ax, part: pd.DataFrame, across: str, grey: list[str]) -> None:
+    # Ticks stand evenly, and lines a little apart, so that their intervals stand beside each other.
+    ticks = sorted(part[across].unique())
+    lines = list(part["line"].unique())
+    step = {line: 0.06 * (i - (len(lines) - 1) / 2) for i, line in enumerate(lines)}
+    at = part[across].map({tick: place for place, tick in enumerate(ticks)})
+    part = part.assign(at=at + part["line"].map(step))
+    ax.plot(part["at"], part["value"], ".", color="black", alpha=0.25, ms=4)
+    means = _means(part.sort_values("at", kind="stable"), ["line", "at"])
+    ax.set(xticks=range(len(ticks)), xticklabels=[str(plain(tick)) for tick in ticks])
+    drawn = {"bars": True, "label_ends": False, "grey": grey}
+    figures.lines(ax, means, "at", "value", "line", "low", "high", **drawn)
+    ax.set(xlim=(-0.3, len(ticks) - 0.7))
 
-    Ticks that are no numbers have no order: their marks are not joined.
-    """
-    ends, joined = {}, pd.to_numeric(pd.Series(ticks), errors="coerce").notna().all()
-    for number, (label, groups) in enumerate(lines.items()):
-        offset = 0.06 * (number - (len(lines) - 1) / 2)  # so that intervals stand beside each other
-        grey = any(value in map(str, baselines) for value in label)
-        look = {"color": figures.GREY if grey else figures.COLORS[number % len(figures.COLORS)]}
-        look |= {
-            "marker": "os^Dv*"[number % 6],
-            "ls": ("--" if grey else "-") if joined else "none",
-        }
-        drawn = {k + offset: group for k, group in enumerate(groups) if len(group)}
-        if not drawn:
-            continue
-        means = [group.mean() for group in drawn.values()]
-        ax.errorbar(
-            list(drawn),
-            means,
-            [half_interval(group) for group in drawn.values()],
-            capsize=3,
-            **look,
-        )
-        for x, group in drawn.items():
-            ax.plot([x] * len(group), group, ".", color=look["color"], alpha=0.4, ms=4)
-        ends[", ".join(label)] = (means[-1], look["color"])
-    ax.set(
-        xticks=range(len(ticks)),
-        xticklabels=[str(tick) for tick in ticks],
-        xlim=(-0.3, len(ticks) - 0.7),
-    )
-    _label(ax, len(ticks) - 0.68, ends)
-
-
-def _label(ax, x: float, ends: dict[str, tuple[float, str]]) -> None:
-    """Labels of lines at their right ends, moved apart where they would overlap."""
+    # Names stand in a column of their own, beside the last interval.
+    last = means.groupby("line", sort=False)["value"].last()
     gap = 0.085 * (ax.get_ylim()[1] - ax.get_ylim()[0])
-    labels = sorted(ends, key=lambda label: ends[label][0])
-    for label, y in zip(labels, apart([ends[label][0] for label in labels], gap), strict=True):
-        ax.text(x, y, label, color=ends[label][1], va="center")
+    heights = figures.spread_labels(last, gap)
+    for line, drawn, height in zip(last.index, ax.containers, heights, strict=True):
+        ax.text(len(ticks) - 0.68, height, line, color=drawn[0].get_color(), va="center")

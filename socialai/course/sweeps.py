@@ -1,18 +1,18 @@
-"""A sweep: one notebook over a grid of parameters, read from YAML, tabled and drawn over its seeds.
+"""A sweep: notebooks over a grid of parameters, read from YAML, tabled and drawn over its seeds.
 
-    notebook: 10_bert_finetuning
+    notebook: 10_bert_finetuning      # or a list of them, or `all`
     grid: {seed: [0, 1, 2], methods: [tfidf, finetuned], n_train: [200, 800]}
     fixed: {n_seeds: 1}               # optional: other parameters
-    results: [bert_test_accuracy]     # optional: which recorded results are shown; all without it
+    results: [accuracy]               # optional: which recorded results are shown; all without it
+    labels: {split: [test]}           # optional: which values of a label are shown; all without it
     baselines: [tfidf]                # optional: values that are drawn in grey
     title: Fine-tuning pays late      # optional: the lesson, over the figure
 
-A recorded name that ends in a grid value of its own run (`bert_test_accuracy_tfidf` in a run with methods=tfidf) is
-that result for that value, so that the values stand side by side. `--update` keeps a sweep in
-figures/experiments/NAME.json.
+Results of one name that differ in a label stand side by side. `--update` keeps a sweep in
+figures/experiments/NAME.json; `committed(NAME)` gives it to a notebook as a frame.
 """
 
-import difflib
+import hashlib
 import itertools
 import json
 from dataclasses import dataclass, field
@@ -24,184 +24,274 @@ import yaml
 from socialai import files, results
 from socialai.course import sweep_figures
 from socialai.course.runs import Run, default_parameters, find_notebook, make_run
+from socialai.data import inputs
 from socialai.errors import UserError
+from socialai.validation import check_choice
 
-KEYS = ("notebook", "grid", "fixed", "results", "baselines", "title")
+KEYS = ("notebook", "grid", "fixed", "results", "labels", "baselines", "title")
+MEASURED = ["value", "published", "source"]
 
 
 @dataclass
 class Sweep:
-    """A checked sweep: its file's name, its notebook, grid {parameter: values}, fixed {parameter: value}, its looks."""
+    """A checked sweep: the name of its file, its notebooks, its grid, what is fixed, its looks."""
 
     name: str
-    notebook: str
+    notebook: list[str]
     grid: dict[str, list]
     fixed: dict = field(default_factory=dict)
     results: list[str] = field(default_factory=list)
+    labels: dict[str, list] = field(default_factory=dict)
     baselines: list = field(default_factory=list)
     title: str = ""
+    several: bool = False  # over more than one notebook
 
     def points(self) -> list[tuple[dict, Run]]:
-        """Every point of the grid with its run; the parameters are checked as those of `socialai run`."""
+        """Every point of the grid with its run; parameters are checked as by `socialai run`."""
         points = [
             dict(zip(self.grid, values, strict=True))
             for values in itertools.product(*self.grid.values())
         ]
-        return [(point, make_run(self.notebook, self.fixed | point)) for point in points]
+        return [
+            (point, make_run(notebook, self.fixed | point))
+            for notebook in self.notebook
+            for point in points
+        ]
+
+    def expected_seconds(self) -> float:
+        """Seconds that all points take at their notebooks' default sizes, one after another."""
+        seconds = {stem: entry["seconds"] for stem, entry in results.committed().items()}
+        return sum(seconds.get(run.notebook.stem, 0.0) for _, run in self.points())
 
     @property
     def axes(self) -> list[str]:
         """The grid's parameters but the seed: what is compared."""
-        return [key for key in self.grid if key != "seed"]
+        return [name for name in self.grid if name != "seed"]
 
     @property
-    def committed(self) -> Path:
+    def kept(self) -> Path:
         """Where `--update` keeps it."""
         return files.FIGURES / "experiments" / f"{self.name}.json"
 
 
-def read(name: str | Path) -> Sweep:
-    """The sweep of a YAML file, given by path or by its name in notebooks/experiments; mistakes are UserErrors."""
-    path = Path(name)
-    known = {p.stem: p for p in sorted((files.NOTEBOOKS / "experiments").glob("*.yaml"))}
-    if not path.is_file():
-        if path.stem not in known:
-            near = (
-                difflib.get_close_matches(path.stem, known, n=3, cutoff=0.3)
-                or list(known)
-                or ["none"]
-            )
-            raise UserError(f"there is no sweep {str(name)!r}; the nearest: {', '.join(near)}")
-        path = known[path.stem]
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        line = (
-            f" in line {error.problem_mark.line + 1}"
-            if getattr(error, "problem_mark", None)
-            else ""
-        )
-        raise UserError(f"{path.name} is not readable YAML{line}") from None
-    if not isinstance(content, dict):
-        raise UserError(f"{path.name} holds no keys; it takes {', '.join(KEYS)}")
+def read(name: str | Path, only: str | None = None) -> Sweep:
+    """The sweep of a YAML file, given by path or by its name in notebooks/experiments.
+
+    only: one of its notebooks, by name or number; the sweep is of that one alone. Mistakes in the
+    file are UserErrors of one line.
+    """
+    path = _find(name)
+    content = _load(path)
     for key in content:
-        if key not in KEYS:
-            near = difflib.get_close_matches(str(key), KEYS, n=1, cutoff=0.4) or KEYS
-            raise UserError(f"{path.name} has no key {key!r}; the nearest: {', '.join(near)}")
-    if not isinstance(content.get("notebook"), str | int):
+        check_choice(key, KEYS, f"key of {path.name}")
+
+    # The notebooks, by name or number; `all` are those there are.
+    wanted = content.get("notebook")
+    if wanted == "all":
+        wanted = [path.stem for path in sorted(files.NOTEBOOKS.glob("*.ipynb"))]
+    wanted = wanted if isinstance(wanted, list) else [wanted]
+    if not all(isinstance(one, str | int) for one in wanted):
         raise UserError(f"{path.name} names no notebook")
-    grid, fixed = content.get("grid") or {}, content.get("fixed") or {}
+
+    # Lists of different values in the grid, one value each in what is fixed.
+    grid = content.get("grid") or {}
+    fixed = content.get("fixed") or {}
     if not isinstance(grid, dict) or not isinstance(fixed, dict) or not grid:
-        raise UserError(
-            f"{path.name}: grid maps parameters to lists of values, fixed maps parameters to one value"
-        )
+        raise UserError(f"{path.name}: grid takes parameters with lists, fixed with one value each")
     for key, values in grid.items():
-        if (
-            not isinstance(values, list)
-            or not values
-            or any(values.count(value) > 1 for value in values)
-        ):
+        if not isinstance(values, list) or not values or any(values.count(v) > 1 for v in values):
             raise UserError(
                 f"{path.name}: grid's {key} takes a list of different values, not {values!r}"
             )
     if both := grid.keys() & fixed.keys():
         raise UserError(f"{path.name}: {', '.join(sorted(both))} is both in grid and in fixed")
-    notebook = find_notebook(str(content["notebook"])).stem
-    looks = {key: content[key] for key in ("results", "baselines", "title") if content.get(key)}
-    sweep = Sweep(path.stem, notebook, grid, fixed, **looks)
+
+    looks = {key: content[key] for key in KEYS[3:] if content.get(key)}
+    notebooks = [find_notebook(str(one)).stem for one in wanted]
+    looks["several"] = len(notebooks) > 1 or content["notebook"] == "all"
+    if only is not None and find_notebook(only).stem not in notebooks:
+        raise UserError(f"sweep {path.stem} is over {', '.join(notebooks)}, not {only}")
+    notebooks = notebooks if only is None else [find_notebook(only).stem]
+    sweep = Sweep(path.stem, notebooks, grid, fixed, **looks)
     sweep.points()
     return sweep
 
 
-def rows(sweep: Sweep, runs: list[tuple[dict, dict]]) -> pd.DataFrame:
-    """One row a recorded result of a run: the grid's parameters, result, value, published, source.
+def _find(name: str | Path) -> Path:
+    """The YAML file of a sweep, by path or name."""
+    path = Path(name)
+    known = {p.stem: p for p in sorted((files.NOTEBOOKS / "experiments").glob("*.yaml"))}
+    if path.is_file():
+        return path
+    return known[check_choice(path.stem, known, "sweep")]
 
-    runs: (point of the grid, {name: recorded}) of each finished run.
+
+def _load(path: Path) -> dict:
+    """What a YAML file holds."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" in line {mark.line + 1}" if mark else ""
+        raise UserError(f"{path.name} is not readable YAML{line}") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path.name} holds no keys; it takes {', '.join(KEYS)}")
+    return content
+
+
+def finished(sweep: Sweep, fresh: set[str] | None = None) -> pd.DataFrame:
+    """The frame (see `committed`) of the sweep's runs here; fresh: of those of these names only."""
+    return _frame(sweep, _recorded(sweep, fresh))
+
+
+def committed(sweep: Sweep | str) -> pd.DataFrame:
+    """All that the runs of a committed sweep recorded: one row a result of a run.
+
+    Columns: notebook, the grid's parameters (seed among them), result (its name), a column for each
+    label (empty where a result hasn't got it), value, published, source. A label that is called as
+    a parameter takes its place. A sweep over several notebooks has no columns of labels; there
+    `result` is the full name, "ndcg_at_10[model=sar]". No rows when the sweep was never run.
     """
-    found = []
-    for point, recorded in runs:
-        suffixes = [f"_{value}" for key, value in point.items() if key != "seed"]
-        for name, r in recorded.items():
-            for suffix in suffixes:
-                name = name.removesuffix(suffix)
-            found.append(
-                point | {"result": name, **{k: r[k] for k in ("value", "published", "source")}}
-            )
-    frame = pd.DataFrame(found, columns=[*sweep.grid, "result", "value", "published", "source"])
-    if missing := [
-        name for name in sweep.results if len(frame) and name not in set(frame["result"])
-    ]:
+    sweep = sweep if isinstance(sweep, Sweep) else read(sweep)
+    inputs.record_file(sweep.kept)
+    return _frame(sweep, files.read_json(sweep.kept).get("rows", []))
+
+
+def shown(sweep: Sweep, frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows that the sweep's file picks, without columns that say nothing.
+
+    A column says nothing when it is empty, or a parameter that changes no number: the one that
+    chooses among methods, where a label names the method.
+    """
+    if not len(frame):
+        return frame
+    if missing := sorted(set(sweep.results) - set(frame["result"])):
         recorded = ", ".join(sorted(set(frame["result"])))
         raise UserError(
             f"sweep {sweep.name}: no run recorded {', '.join(missing)}; recorded: {recorded}"
         )
-    return frame[frame["result"].isin(sweep.results)] if sweep.results else frame
+    if sweep.results:
+        frame = frame[frame["result"].isin(sweep.results)]
+    for label, values in sweep.labels.items():
+        if label not in frame:
+            raise UserError(f"sweep {sweep.name}: no result has the label {label}")
+        frame = frame[frame[label].isna() | frame[label].isin(values)]
+    keys = [name for name in frame if name not in MEASURED]
+    frame = frame.drop(columns=[name for name in keys if frame[name].isna().all()])
+    for axis in sweep.axes:
+        others = [name for name in frame if name not in (axis, *MEASURED)]
+        if frame.groupby(others, dropna=False)["value"].nunique().max() == 1:
+            frame = frame.drop(columns=axis).drop_duplicates(others)
+    return frame.reset_index(drop=True).infer_objects()
 
 
-def summary(frame: pd.DataFrame, by: list[str]) -> pd.DataFrame:
-    """Mean, spread (sample standard deviation), count and published value of each group of rows."""
+def summary(frame: pd.DataFrame, by: list[str] | None = None) -> pd.DataFrame:
+    """Mean, spread (sample standard deviation), count and published value of each result.
+
+    by: columns; without them all that tell the rows apart but the seed.
+    """
+    if by is None:
+        by = [name for name in frame if name not in ("seed", *MEASURED)]
+        by = by if frame["notebook"].nunique() > 1 else by[1:]
     grouped = frame.groupby(by, sort=False, dropna=False)
     table = grouped["value"].agg(mean="mean", spread="std", count="count")
     return table.assign(published=grouped["published"].first()).reset_index()
 
 
-def finished(sweep: Sweep, fresh: set[str]) -> list[tuple[dict, dict]]:
-    """(point, recorded results) of the sweep's runs that are among the fresh ones, by name."""
-    return [(point, results.read(run.folder)) for point, run in sweep.points() if run.name in fresh]
+def keep(sweep: Sweep) -> Path:
+    """Write a finished sweep to figures/experiments/NAME.json, and its picture; the path."""
+    return write(sweep, _recorded(sweep))
 
 
-def keep(sweep: Sweep, runs: list[tuple[dict, dict]]) -> Path:
-    """Write a complete sweep to figures/experiments/NAME.json, with what produced it, and its picture; the path."""
-    defaults = default_parameters(find_notebook(sweep.notebook))
+def write(sweep: Sweep, recorded: list[dict]) -> Path:
+    """As `keep`, from rows {"notebook", "parameters", "name", "labels", "value"} that are given.
+
+    Of a sweep over several notebooks the file keeps what it holds of notebooks not in `sweep`.
+    """
+    before = files.read_json(sweep.kept)
+    now = {stem: default_parameters(find_notebook(stem)) for stem in sweep.notebook}
+    rows = [row for row in before.get("rows", []) if row["notebook"] not in sweep.notebook]
+    rows += recorded
+    stems = sorted({row["notebook"] for row in rows})
     content = {
-        "notebook": sweep.notebook,
         "grid": sweep.grid,
         "fixed": sweep.fixed,
-        "defaults": {k: v for k, v in defaults.items() if k not in sweep.grid | sweep.fixed},
-        "runs": [{"parameters": point, "results": recorded} for point, recorded in runs],
-        "table": _records(summary(rows(sweep, runs), [*sweep.axes, "result"])),
+        "defaults": {stem: (before.get("defaults", {}) | now)[stem] for stem in stems},
+        "seal": _seal(rows),
     }
-    sweep.committed.parent.mkdir(parents=True, exist_ok=True)
-    results.write_json(sweep.committed, content)
-    sweep.committed.with_suffix(".svg").write_bytes(sweep_figures.draw(sweep, rows(sweep, runs)))
-    return sweep.committed
+    # A row a line: readable, and a change shows as the lines that changed.
+    lines = ",\n".join(f"    {json.dumps(row, ensure_ascii=False)}" for row in rows)
+    head = json.dumps(content, indent=2, ensure_ascii=False).removesuffix("\n}")
+    with files.unfinished(sweep.kept) as aside:
+        aside.write_text(f'{head},\n  "rows": [\n{lines}\n  ]\n}}\n', encoding="utf-8")
+    if not sweep.several:
+        picture = sweep_figures.draw(sweep, shown(sweep, _frame(sweep, rows)))
+        sweep.kept.with_suffix(".svg").write_bytes(picture)
+    return sweep.kept
 
 
-def kept(sweep: Sweep) -> list[tuple[dict, dict]]:
-    """The runs of the committed sweep; none when there is none."""
-    if not sweep.committed.is_file():
-        return []
-    return [
-        (run["parameters"], run["results"])
-        for run in json.loads(sweep.committed.read_text("utf-8"))["runs"]
-    ]
+def seeds() -> dict[tuple[str, str], tuple[float, float]]:
+    """{(notebook, full name of a result): (lowest, highest)} of the committed sweep `seeds`."""
+    if not (files.NOTEBOOKS / "experiments" / "seeds.yaml").is_file():
+        return {}
+    grouped = committed("seeds").groupby(["notebook", "result"])["value"]
+    return dict(zip(grouped.groups, zip(grouped.min(), grouped.max(), strict=True), strict=True))
 
 
 def differences() -> list[str]:
-    """What is wrong with the committed sweeps: missing, of another grid, or with a table that its runs don't give."""
+    """What is wrong with the committed sweeps: missing, of another grid, incomplete, or edited."""
     found = []
     for path in sorted((files.NOTEBOOKS / "experiments").glob("*.yaml")):
         sweep = read(path)
-        if not sweep.committed.is_file():
+        content = files.read_json(sweep.kept)
+        name = f"figures/experiments/{sweep.name}.json"
+        if not content:
             found.append(f"sweep {sweep.name} was never run: socialai sweep {sweep.name} --update")
             continue
-        content = json.loads(sweep.committed.read_text("utf-8"))
-        if any(content[key] != getattr(sweep, key) for key in ("notebook", "grid", "fixed")):
-            found.append(
-                f"sweep {sweep.name}: its file and figures/experiments/{sweep.name}.json differ in the grid"
-            )
-        elif [run["parameters"] for run in content["runs"]] != [
-            point for point, _ in sweep.points()
-        ]:
-            found.append(
-                f"sweep {sweep.name}: figures/experiments/{sweep.name}.json doesn't hold every run"
-            )
-        elif (
-            _records(summary(rows(sweep, kept(sweep)), [*sweep.axes, "result"])) != content["table"]
-        ):
-            found.append(f"sweep {sweep.name}: its table is not what its runs give")
+        # A sweep over all notebooks may lack one that is new; it holds whole grids of the others.
+        here = [(row["notebook"], row["parameters"]) for row in content["rows"]]
+        some = {stem for stem, _ in here}
+        wanted = [
+            (run.notebook.stem, point)
+            for point, run in sweep.points()
+            if not sweep.several or run.notebook.stem in some
+        ]
+        if content["grid"] != sweep.grid or content["fixed"] != sweep.fixed:
+            found.append(f"sweep {sweep.name}: its file and {name} differ in the grid")
+        elif any(point not in here for point in wanted) or any(p not in wanted for p in here):
+            found.append(f"sweep {sweep.name}: {name} doesn't hold just the runs of its grid")
+        elif content["seal"] != _seal(content["rows"]):
+            found.append(f"sweep {sweep.name}: {name} is not what its runs gave")
     return found
 
 
-def _records(table: pd.DataFrame) -> list[dict]:
-    return json.loads(table.to_json(orient="records", double_precision=10))
+def _recorded(sweep: Sweep, fresh: set[str] | None = None) -> list[dict]:
+    """{"notebook", "parameters", "name", "labels", "value", ...} of each result of each run."""
+    kept = ("name", "labels", *MEASURED)
+    return [
+        {"notebook": run.notebook.stem, "parameters": point}
+        | {name: result[name] for name in kept if result[name] is not None}
+        for point, run in sweep.points()
+        if fresh is None or run.name in fresh
+        for result in results.read(run.folder)["results"]
+    ]
+
+
+def _frame(sweep: Sweep, rows: list[dict]) -> pd.DataFrame:
+    found = []
+    labels = {}  # in the order in which they were met
+    for row in rows:
+        one = {"notebook": row["notebook"]} | row["parameters"]
+        if sweep.several:
+            one["result"] = results.full_name(row)
+        else:
+            one |= {"result": row["name"]} | row["labels"]
+            labels |= dict.fromkeys(row["labels"])
+        found.append(one | {name: row.get(name) for name in MEASURED})
+    columns = dict.fromkeys(["notebook", *sweep.grid, "result", *labels, *MEASURED])
+    frame = pd.DataFrame(found, columns=list(columns), dtype=object).infer_objects()
+    return frame.astype({"value": float, "published": float})
+
+
+def _seal(rows: list[dict]) -> str:
+    return hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""`make test`: every part runs, then every part that failed is named; the last line is "N passed, N failed"."""
+"""`make test`: every part runs, then what failed is named; last comes "N passed, N failed"."""
 
 import os
 import shutil
@@ -18,31 +18,22 @@ RUNS = files.BUILD / "test" / "runs"
 def run_tool(name: str, *command: str) -> tuple[int, int]:
     """Run a tool as one check; (passed, failed)."""
     print(f"== {name}", flush=True)
-    failed = subprocess.run([sys.executable, "-m", *command], cwd=files.ROOT).returncode != 0
+    failed = subprocess.run([sys.executable, *command], cwd=files.ROOT).returncode != 0
     return int(not failed), int(failed)
 
 
 def run_pytest(name: str, targets: list[Path], *options: str) -> tuple[int, int]:
-    """Run pytest over targets, two at a time; (passed, failed) of its own report. Without report that is one failure."""
+    """Run pytest over targets, two at a time; (passed, failed) of its own report.
+
+    Without a report that is one failure.
+    """
     print(f"== {name}", flush=True)
     report = files.BUILD / "test" / f"{name.replace(' ', '_')}.xml"
     report.unlink(missing_ok=True)
     env = os.environ | {"SOCIALAI_RUNS_DIR": str(RUNS), "OMP_NUM_THREADS": "1"}
     two = ["-n", "2", "--dist", "loadscope"] if len(targets) > 1 else []
-    code = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            *two,
-            f"--junitxml={report}",
-            *options,
-            *map(str, targets),
-        ],
-        cwd=files.ROOT,
-        env=env,
-    ).returncode
+    pytest = [sys.executable, "-m", "pytest", "-q", *two, f"--junitxml={report}", *options]
+    code = subprocess.run([*pytest, *map(str, targets)], cwd=files.ROOT, env=env).returncode
     if not report.is_file():
         return 0, 1
     suite = ElementTree.parse(report).getroot().find("testsuite")
@@ -63,7 +54,7 @@ def report_differences(name: str, differences: list[str]) -> tuple[int, int]:
 def without_data(notebooks: list[Path]) -> dict[str, str]:
     """{notebook: why the data set that its parameter `dataset` names can't be had here}.
 
-    What stands in for it gives other numbers, so that there is nothing to compare with the committed ones.
+    What stands in for it gives other numbers: there is nothing to compare with the committed ones.
     """
     wanted = {notebook.stem: default_parameters(notebook).get("dataset") for notebook in notebooks}
     reasons = {
@@ -75,7 +66,12 @@ def without_data(notebooks: list[Path]) -> dict[str, str]:
 
 
 def result_differences(folders: dict[str, Path], left_out: Collection[str] = ()) -> list[str]:
-    """All that binds numbers: results against runs, what was written back against edits by hand, committed sweeps."""
+    """All that binds numbers: results and findings against runs, pages, seals, committed sweeps.
+
+    On another kind of machine than that of the committed results it prints so.
+    """
+    for line in results.other_machines(folders):
+        print(line, flush=True)
     return results.differences(folders, left_out) + publish.differences() + sweeps.differences()
 
 
@@ -86,21 +82,18 @@ def main() -> int:
     notebooks = sorted(files.NOTEBOOKS.glob("*.ipynb"))
     left_out = without_data(notebooks)
     notebooks = [notebook for notebook in notebooks if notebook.stem not in left_out]
-    folders = {
-        notebook.stem: RUNS / notebook.stem for notebook in notebooks
-    }  # where nbval's runs write to
+    folders = {notebook.stem: RUNS / notebook.stem for notebook in notebooks}  # nbval's runs
+    tests = sorted(files.ROOT.glob("tests/test_*.py"))
     parts = {
-        "lint": run_tool("lint", "ruff", "check", "."),
-        "format": run_tool("format", "ruff", "format", "--check", "."),
-        "unit tests": run_pytest(
-            "unit tests", sorted(files.ROOT.glob("tests/test_*.py")), "-p", "no:nbval"
-        ),
+        "lint": run_tool("lint", "-m", "ruff", "check", "."),
+        "format": run_tool("format", "-m", "ruff", "format", "--check", "."),
+        "unit tests": run_pytest("unit tests", tests, "-p", "no:nbval"),
         "notebooks": run_pytest("notebooks", notebooks, "--nbval", "--nbval-cell-timeout=600"),
     }
-    parts["figures"] = report_differences(
-        "figures", figures.differences(folders, left_out=left_out)
-    )
-    parts["results"] = report_differences("results", result_differences(folders, left_out))
+    drawn = figures.differences(folders, left_out=left_out)
+    parts["figures"] = report_differences("figures", drawn)
+    recorded = result_differences(folders, left_out)
+    parts["results and findings"] = report_differences("results and findings", recorded)
     for name, reason in left_out.items():
         print(f"{name} was left out, neither run nor compared: {reason}")
     failed = [name for name, (_, failures) in parts.items() if failures]

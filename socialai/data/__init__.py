@@ -1,4 +1,4 @@
-"""Real data without a hub: a registry of archives and URLs, verified before they are opened, cached as Parquet."""
+"""Real data without a hub: archives and URLs, verified before they are opened, kept as Parquet."""
 
 from socialai.data.fetching import fetch, fetch_member, fetch_members, unavailable, verify
 from socialai.data.loaders import load

@@ -7,8 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from socialai import files
-from socialai.data import tables, texts
-from socialai.data.fetching import cached_file, open_files
+from socialai.data import inputs, tables, texts
+from socialai.data.cache import cached_file
+from socialai.data.fetching import open_files
 from socialai.data.registry import entry
 from socialai.errors import UserError
 
@@ -44,20 +45,21 @@ LOADERS = {
 
 
 def load(name: str) -> pd.DataFrame:
-    """The frame of a data set, with the columns that its entry lists (`entries()[name].columns`, data/README.md).
+    """The frame of a data set, with the columns that its entry lists (see data/README.md).
 
-    Kept as Parquet, under the checksum of the data and of the loader's source. Raises UserError for an unknown name,
-    and DataUnavailable, in one line with what to do, when the data can't be had.
+    Kept as Parquet, under the checksum of the data and of the loader's source. Raises UserError for
+    an unknown name, and DataUnavailable, in one line with what to do, when it can't be had.
     """
     found = entry(name)
     if name not in LOADERS:
         raise UserError(f"{name} is not a table; with a loader: {', '.join(LOADERS)}")
     loader = LOADERS[name]
+    read_by = f"{found.checksum} {found.members} {loader.__name__}".encode()
     source = Path(inspect.getsourcefile(loader)).read_bytes()
-    key = hashlib.sha256(
-        f"{found.checksum} {found.members} {loader.__name__}".encode() + source
-    ).hexdigest()[:16]
-    target = files.cache_folder() / "tables" / f"{name}-{key}.parquet"
-    return pd.read_parquet(
-        cached_file(target, lambda aside: loader(open_files(name)).to_parquet(aside))
+    key = hashlib.sha256(read_by + source).hexdigest()[:16]
+    table = cached_file(
+        files.cache_folder() / "tables" / f"{name}-{key}.parquet",
+        lambda aside: loader(open_files(name)).to_parquet(aside),
     )
+    inputs.record(name)
+    return pd.read_parquet(table)

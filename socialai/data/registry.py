@@ -1,4 +1,4 @@
-"""What data and weights exist, from where, under which licence: `data/registry.toml` as entries, and the data sheet."""
+"""What data and weights exist, from where, under which licence: `registry.toml` as entries."""
 
 import importlib.metadata
 import re
@@ -12,7 +12,7 @@ from socialai.errors import DataUnavailable, UserError
 
 @dataclass(frozen=True)
 class Entry:
-    """One data set or set of weights of `data/registry.toml`; the fields carry that file's keys."""
+    """One data set or set of weights of `registry.toml`; the fields carry that file's keys."""
 
     name: str
     title: str
@@ -22,30 +22,31 @@ class Entry:
     licence: str
     citation: str
     problems: str
-    columns: dict = field(
-        default_factory=dict, hash=False
-    )  # of its frame, in order: name -> what it holds
+    # Of its frame, in order: {name: what it holds}.
+    columns: dict = field(default_factory=dict, hash=False)
     package: str = ""
     version: str = ""
     file: str = ""  # the archive's name on the package index
     sha256: str = ""  # of that archive
     members: tuple = ()  # the files of the archive that are read
-    files: dict = field(
-        default_factory=dict, hash=False
-    )  # file name -> {sha256, and url where kind is url}
+    # {file name: {sha256, and url where kind is url}}.
+    files: dict = field(default_factory=dict, hash=False)
     folder: str = ""  # of the files in the mirror, where it isn't called `name`
 
     @property
     def kind(self) -> str:
-        """ "package": an archive from the package index; "url": files by address; "bundled": inside a dependency;
-        "own": files of this repository's folder data."""
+        """Where it comes from: "package", "url", "bundled" or "own".
+
+        That is: an archive from the package index; files by address; inside a dependency; files of
+        this repository's folder data.
+        """
         if self.package:
             return "package" if self.file else "bundled"
         return "url" if all("url" in known for known in self.files.values()) else "own"
 
     @property
     def checksum(self) -> str:
-        """What changes when the data do: sha256 of the archive or of the files, or the version of the dependency."""
+        """What changes when the data do: sha256 of the archive or files, or a package's version."""
         if known := self.sha256 or " ".join(f["sha256"] for f in self.files.values()):
             return known
         try:
@@ -94,36 +95,35 @@ def entry(name: str) -> Entry:
 def data_sheet() -> str:
     """The text of data/README.md, generated from the registry."""
     parts = [
-        "# Data and weights\n\nGenerated from `registry.toml`; of what is listed only `policy_posts` is committed. "
-        "`socialai.data.load(name)` returns the frame whose columns are listed.\n"
+        "# Data and weights\n\nGenerated from `socialai/data/registry.toml`; of what is listed "
+        "only `policy_posts` is committed, here. `socialai.data.load(name)` returns the frame "
+        "whose columns are listed.\n"
     ]
-    for e in entries().values():
+    for found in entries().values():
+        sums = found.sha256 or "<br>".join(file["sha256"] for file in found.files.values())
         rows = {
-            "rows": e.rows,
-            "language": e.language,
-            "labels": e.labels,
-            "licence": e.licence,
-            "citation": e.citation,
-            "known problems": e.problems,
-            "from": _origin(e),
-            "sha256": e.sha256
-            or "<br>".join(f["sha256"] for f in e.files.values())
-            or "none: made by the package",
+            "rows": found.rows,
+            "language": found.language,
+            "labels": found.labels,
+            "licence": found.licence,
+            "citation": found.citation,
+            "known problems": found.problems,
+            "from": _origin(found),
+            "sha256": sums or "none: made by the package",
         }
         lines = "\n".join(f"| {key} | {value} |" for key, value in rows.items())
-        parts.append(f"## {e.name}\n\n{e.title}\n\n| | |\n| --- | --- |\n{lines}\n")
-        if e.columns:
-            parts.append("".join(f"- `{name}`: {what}\n" for name, what in e.columns.items()))
+        parts.append(f"## {found.name}\n\n{found.title}\n\n| | |\n| --- | --- |\n{lines}\n")
+        if found.columns:
+            parts.append("".join(f"- `{name}`: {what}\n" for name, what in found.columns.items()))
     return "\n".join(parts)
 
 
-def _origin(e: Entry) -> str:
-    if e.kind == "url":
-        return "<br>".join(f["url"] for f in e.files.values())
-    if e.kind == "own":
-        return "<br>".join(f"`data/{file}`" for file in e.files)
-    if e.kind == "bundled":
-        return f"package {e.package}, installed with this project"
-    return "<br>".join(
-        [f"package {e.package} {e.version}, {e.file}", *(f"`{member}`" for member in e.members)]
-    )
+def _origin(found: Entry) -> str:
+    if found.kind == "url":
+        return "<br>".join(file["url"] for file in found.files.values())
+    if found.kind == "own":
+        return "<br>".join(f"`data/{file}`" for file in found.files)
+    if found.kind == "bundled":
+        return f"package {found.package}, installed with this project"
+    archive = f"package {found.package} {found.version}, {found.file}"
+    return "<br>".join([archive, *(f"`{member}`" for member in found.members)])

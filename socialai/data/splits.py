@@ -4,22 +4,22 @@ import re
 import unicodedata
 
 import pandas as pd
-from sklearn.model_selection import train_test_split
 
 from socialai.errors import UserError
 
 
 def normalise(text: str) -> str:
-    """The form in which two texts count as the same: NFKC, lower case, runs of white space to one space."""
+    """The form in which two texts count as the same: NFKC, lower case, single spaces."""
     return re.sub(r"\s+", " ", unicodedata.normalize("NFKC", text)).strip().lower()
 
 
 def deduplicate(
     frame: pd.DataFrame, text: str = "text", label: str | None = "label"
 ) -> pd.DataFrame:
-    """The frame with one row for each distinct text; texts that carry contradicting labels are dropped altogether.
+    """The frame with one row for each distinct text.
 
-    Raises UserError that names the rows where a text is missing.
+    Texts that carry contradicting labels are dropped altogether. Raises UserError that names the
+    rows where a text is missing.
     """
     if missing := frame.index[frame[text].isna()].tolist():
         raise UserError(
@@ -42,24 +42,27 @@ def split(
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """(train, validation, test), stratified by `label`; sizes are fractions of the whole or counts.
 
-    Raises UserError when a text occurs twice (de-duplicate first) or a class has too few rows to stratify.
+    Raises UserError when a text occurs twice (de-duplicate first), or a class has too few rows.
     """
+    # Here: it takes a second to import, and who only loads data doesn't need it.
+    from sklearn.model_selection import train_test_split
+
     if frame["text"].map(normalise).duplicated().any():
         raise UserError(
             "a text occurs more than once: call deduplicate before split, or the parts share texts"
         )
-    count = [
-        round(size * len(frame)) if isinstance(size, float) else size for size in (test, validation)
-    ]
+    n_test = round(test * len(frame)) if isinstance(test, float) else test
+    n_validation = round(validation * len(frame)) if isinstance(validation, float) else validation
     try:
         rest, test_part = train_test_split(
-            frame, test_size=count[0], random_state=seed, stratify=frame[label]
+            frame, test_size=n_test, random_state=seed, stratify=frame[label]
         )
-        train, val = train_test_split(
-            rest, test_size=count[1], random_state=seed, stratify=rest[label]
+        train_part, validation_part = train_test_split(
+            rest, test_size=n_validation, random_state=seed, stratify=rest[label]
         )
     except ValueError as error:
         raise UserError(
-            f"can't split {len(frame)} rows into train, {count[1]} and {count[0]}: {error}"
+            f"can't split {len(frame)} rows into train, {n_validation} and {n_test}: {error}"
         ) from None
-    return tuple(part.reset_index(drop=True) for part in (train, val, test_part))
+    parts = (train_part, validation_part, test_part)
+    return tuple(part.reset_index(drop=True) for part in parts)

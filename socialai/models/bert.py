@@ -1,27 +1,29 @@
-"""BERT encoders as text classifiers: frozen under a linear model, or fine-tuned, in scikit-learn's manner.
+"""BERT fine-tuned as a classifier of texts, in the manner of scikit-learn.
 
-Speed on a CPU comes from five choices, each measured by `socialai bench`: texts of like length share a batch (little
-padding), matrix products in bfloat16, the word table frozen, no dropout inside the encoder (drawing its masks costs a
-fifth of a step), and attention as two plain products, which beats the fused kernel on short texts.
+Speed on a CPU comes from five choices, each measured by `python -m benchmarks.finetune`: texts of
+like length share a batch (little padding), matrix products in bfloat16, the word table frozen, no
+dropout inside the encoder (drawing its masks costs a fifth of a step), and attention as two plain
+products, which beats the fused kernel on short texts.
 """
 
-from functools import lru_cache
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, normalize
+from torch.nn.functional import cross_entropy
 from transformers import AutoConfig, AutoTokenizer, BertModel, BertPreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from socialai.errors import DataUnavailable, UserError
-from socialai.models import e5
+from socialai.errors import UserError
 from socialai.models.batching import encode, forward_in_batches, pad, similar_lengths
 from socialai.models.device import choose_device
+from socialai.models.encoders import POOLINGS, attention_for, load_pretrained, pool
 from socialai.models.training import train, warmup_linear
+from socialai.validation import check_choice
 
 # The settings of the article's listing (section 2.7), as parameters of BertTextClassifier.
 ARTICLE = {
@@ -38,52 +40,15 @@ ARTICLE = {
     "freeze_embeddings": False,
     "precision": "fp32",
 }
-
-
-def folder_of(name_or_path: str) -> str:
-    """What `from_pretrained` takes for "default" and "full" (see socialai.weights), a folder, or a name on the hub."""
-    return str(e5.prepare(name_or_path)) if name_or_path in ("default", "full") else name_or_path
-
-
-def _pretrained(load, name_or_path: str, **options):
-    """Call a `from_pretrained`; a name that is neither a folder nor on a reachable hub is DataUnavailable."""
-    try:
-        return load(folder_of(name_or_path), **options)
-    except OSError as error:
-        if Path(name_or_path).exists():
-            raise UserError(
-                f"{name_or_path} holds no whole model: {str(error).splitlines()[0]}"
-            ) from None
-        raise DataUnavailable(
-            f"encoder {name_or_path!r} is neither a folder nor reachable on the hub: {str(error).splitlines()[0]}"
-        ) from None
-
-
-def load_encoder(name_or_path: str = "default", **options):
-    """(model, tokenizer) of an encoder: "default" or "full" (see socialai.weights), a folder, or a name on the hub.
-
-    model: transformers BertModel without pooler, in evaluation mode. options go to `from_pretrained`.
-    Raises DataUnavailable when a hub name can't be reached.
-    """
-    tokenizer = _pretrained(AutoTokenizer.from_pretrained, name_or_path)
-    return _pretrained(
-        BertModel.from_pretrained, name_or_path, add_pooling_layer=False, **options
-    ).eval(), tokenizer
-
-
-def pool(states: Tensor, attention_mask: Tensor, pooling: str) -> Tensor:
-    """One vector a text from its states (B, n, d): of the first token ("cls") or the mean of all real ones ("mean")."""
-    if pooling == "cls":
-        return states[:, 0]  # (B, d)
-    mask = attention_mask[..., None].to(states.dtype)  # (B, n, 1)
-    return (states * mask).sum(1) / mask.sum(1)  # (B, d)
+OPTIMIZERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
 
 
 class BertClassifier(BertPreTrainedModel):
-    """BERT, pooled, dropout, one linear layer: the article's classifier with the pooling as a choice.
+    """BERT, pooled, dropout, one linear layer: the article's network, the pooling as a choice.
 
-    The configuration carries `pooling`, `classifier_dropout`, `num_labels`, `text_prefix` and `max_length`, so that
-    `save_pretrained` and `from_pretrained` keep all that prediction needs.
+    `build_classifier` makes one. The configuration carries `pooling`, `classifier_dropout`,
+    `num_labels`, `text_prefix`, `max_length_tokens` and `classes`, so that `save_pretrained` and
+    `from_pretrained` keep all that prediction needs.
     """
 
     def __init__(self, config):
@@ -94,71 +59,116 @@ class BertClassifier(BertPreTrainedModel):
         self.post_init()
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor | None = None, **_):
-        """input_ids, attention_mask (B, n), labels (B,) or None: logits (B, K) and, with labels, the loss."""
-        states = self.bert(
-            input_ids=input_ids, attention_mask=attention_mask
-        ).last_hidden_state  # (B, n, d)
-        logits = self.classifier(
-            self.drop(pool(states, attention_mask, self.config.pooling))
-        )  # (B, K)
+        """input_ids, attention_mask (B, n), labels (B,) or None.
+
+        Returns logits (B, K) and, with labels, the loss.
+        """
+        output = self.bert(input_ids=input_ids, attention_mask=attention_mask)
+        states = output.last_hidden_state  # (B, n, d)
+        pooled = pool(states, attention_mask, self.config.pooling)  # (B, d)
+        logits = self.classifier(self.drop(pooled))  # (B, K)
         loss = None if labels is None else cross_entropy(logits.float(), labels)
         return SequenceClassifierOutput(loss=loss, logits=logits)
 
 
-def attention_for(device: torch.device) -> str:
-    """The implementation of attention that is fastest for short texts on a device."""
-    return "eager" if device.type == "cpu" else "sdpa"
+def build_classifier(
+    encoder: str = "default",
+    classes: Sequence = (0, 1),
+    pooling: str = "mean",
+    dropout: float = 0.1,
+    encoder_dropout: float = 0.0,
+    max_length: int = 128,
+    freeze_embeddings: bool = True,
+    attention: str = "eager",
+) -> BertClassifier:
+    """The network that `BertTextClassifier` fine-tunes, before its first step, on the CPU.
 
+    Pre-trained weights, and a new linear layer drawn from torch's generator. classes: the labels,
+    in the order of the logits. attention: its implementation in transformers, "eager" or "sdpa".
+    The other parameters are those of `BertTextClassifier`. Raises UserError when the encoder isn't
+    a BERT model, DataUnavailable when it can't be reached.
+    """
+    check_choice(pooling, POOLINGS, "pooling")
+    config = load_pretrained(AutoConfig.from_pretrained, encoder)
+    if config.model_type != "bert":
+        raise UserError(
+            f"encoder {encoder!r} is a {config.model_type} model; BERT models are supported"
+        )
 
-@lru_cache(maxsize=2)
-def _cached_encoder(name_or_path: str, device: torch.device):
-    model, tokenizer = load_encoder(name_or_path, attn_implementation=attention_for(device))
-    return model.to(device), tokenizer
+    # the encoder's own configuration, and what prediction needs beside it
+    classes = np.asarray(classes).tolist()
+    config.update(
+        {
+            "num_labels": len(classes),
+            "pooling": pooling,
+            "classifier_dropout": dropout,
+            "hidden_dropout_prob": encoder_dropout,
+            "attention_probs_dropout_prob": encoder_dropout,
+            "text_prefix": getattr(config, "text_prefix", ""),
+            "max_length_tokens": max_length,
+            "classes": classes,
+        }
+    )
+    config.id2label = {i: str(label) for i, label in enumerate(classes)}
+    config.label2id = {label: i for i, label in config.id2label.items()}
 
-
-class FrozenEncoder(TransformerMixin, BaseEstimator):
-    """Texts to embeddings of an encoder that is not trained: mean-pooled, of length 1; `transform` gives (n, d)."""
-
-    def __init__(
-        self,
-        encoder: str = "default",
-        max_length: int = 128,
-        device: str = "auto",
-        precision: str = "auto",
-    ):
-        self.encoder = encoder
-        self.max_length = max_length
-        self.device = device
-        self.precision = precision
-
-    def fit(self, X, y=None):
-        """Nothing is learned; the encoder is loaded so that a wrong name shows here."""
-        _cached_encoder(self.encoder, choose_device(self.device))
-        self.fitted_ = True
-        return self
-
-    def transform(self, X) -> np.ndarray:
-        """Embeddings (n, d), each of length 1, of a sequence of texts."""
-        device = choose_device(self.device)
-        model, tokenizer = _cached_encoder(self.encoder, device)
-        ids = encode(tokenizer, X, getattr(model.config, "text_prefix", ""), self.max_length)
-
-        def embed(batch):
-            states = model(**batch).last_hidden_state.float()
-            return normalize(pool(states, batch["attention_mask"], "mean"), dim=1)
-
-        return forward_in_batches(embed, ids, tokenizer.pad_token_id, device, self.precision)
+    options = {"config": config, "attn_implementation": attention}
+    model = load_pretrained(BertClassifier.from_pretrained, encoder, **options)
+    model.bert.embeddings.requires_grad_(not freeze_embeddings)
+    return model
 
 
 class BertTextClassifier(ClassifierMixin, BaseEstimator):
-    """Fine-tuned BERT as a scikit-learn classifier of texts; `BertTextClassifier(**ARTICLE)` has the article's choices.
+    """Fine-tuned BERT as a scikit-learn classifier of texts.
 
-    Parameters: encoder as in `load_encoder`; pooling "mean" or "cls"; dropout before the linear layer, encoder_dropout
-    inside the encoder; optimizer "adamw" or "adam"; learning_rate; warmup, the share of steps over which the rate rises
-    before it falls to 0 (None: constant); epochs; batch_size; max_length in tokens; freeze_embeddings; patience, the
-    epochs without a better validation loss after which training stops; precision "auto", "bf16" or "fp32"; device;
-    seed; progress(step, n_steps, loss).
-    After `fit`: model_, tokenizer_, classes_, history_ (see socialai.training.train).
+    `BertTextClassifier(**ARTICLE)` makes the article's choices.
+
+    Parameters
+    ----------
+    encoder : str
+        "default" or "full" (see `socialai.models.e5`), a folder, or a name on the hub.
+    pooling : str
+        "mean" of all tokens, or "cls", the first one.
+    dropout, encoder_dropout : float
+        Before the linear layer, and inside the encoder.
+    optimizer : str
+        "adamw" or "adam".
+    learning_rate : float
+        The largest one of the training.
+    warmup : float or None
+        Share of the steps over which the rate rises before it falls to 0; None: it is constant.
+    epochs, batch_size : int
+        Passes over the texts, and texts a step.
+    max_length : int
+        Tokens at which a text is cut.
+    freeze_embeddings : bool
+        Whether the tables of words and positions stay as they are.
+    patience : int
+        Epochs without a better validation loss after which training stops.
+    precision : str
+        "auto", "bf16" or "fp32", see `socialai.models.device.autocast`.
+    device : str
+        "auto", or a device of torch.
+    seed : int
+        Decides the linear layer at the start, dropout, and the order of the texts.
+    progress : callable or None
+        progress(step, n_steps, loss) is called after each step.
+
+    Attributes
+    ----------
+    classes_ : ndarray (K,)
+        The labels, sorted.
+    model_, tokenizer_ : BertClassifier and its tokenizer
+    history_ : list of dict
+        One entry an epoch, see `socialai.models.training.train`.
+
+    Examples
+    --------
+    >>> from socialai.models.bert import BertTextClassifier
+    >>> texts = ["非常满意", "太差了"] * 8
+    >>> model = BertTextClassifier(epochs=4, learning_rate=5e-4).fit(texts, ["good", "bad"] * 8)
+    >>> model.predict(["服务很满意"]).tolist()
+    ['good']
     """
 
     def __init__(
@@ -178,7 +188,7 @@ class BertTextClassifier(ClassifierMixin, BaseEstimator):
         precision: str = "auto",
         device: str = "auto",
         seed: int = 0,
-        progress=None,
+        progress: Callable[[int, int, float], None] | None = None,
     ):
         self.encoder = encoder
         self.pooling = pooling
@@ -197,33 +207,50 @@ class BertTextClassifier(ClassifierMixin, BaseEstimator):
         self.seed = seed
         self.progress = progress
 
-    def fit(self, X, y, validation: tuple | None = None):
-        """Fine-tune on texts X and labels y (any type that sorts); validation: (texts, labels) for early stopping.
+    def fit(self, X, y, validation: tuple | None = None) -> "BertTextClassifier":
+        """Fine-tune on texts X and labels y (any type that sorts).
 
-        Raises UserError with fewer than two classes, or when a label occurs in validation only.
+        validation: (texts, labels) for early stopping. Raises UserError with fewer than two
+        classes, or when a label occurs in validation only.
         """
-        texts, y = list(X), np.asarray(y)
-        self.classes_, targets = np.unique(y, return_inverse=True)
+        check_choice(self.optimizer, OPTIMIZERS, "optimizer")
+        texts = list(X)
+        self.classes_, targets = np.unique(np.asarray(y), return_inverse=True)
         if len(self.classes_) < 2:
             raise UserError(
                 f"one class only ({self.classes_.tolist()}): a classifier needs two or more"
             )
+
+        # the network; its linear layer and all dropout come from this seed
         device = choose_device(self.device)
         torch.manual_seed(self.seed)
-        self.tokenizer_ = _pretrained(AutoTokenizer.from_pretrained, self.encoder)
-        self.model_ = self._make_model(device).to(device)
-        ids = encode(self.tokenizer_, texts, self.model_.config.text_prefix, self.max_length)
+        self.tokenizer_ = load_pretrained(AutoTokenizer.from_pretrained, self.encoder)
+        self.model_ = build_classifier(
+            self.encoder,
+            self.classes_,
+            pooling=self.pooling,
+            dropout=self.dropout,
+            encoder_dropout=self.encoder_dropout,
+            max_length=self.max_length,
+            freeze_embeddings=self.freeze_embeddings,
+            attention=attention_for(device),
+        ).to(device)
         trained = [p for p in self.model_.parameters() if p.requires_grad]
-        kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
-        optimizer = kinds[self.optimizer](trained, lr=self.learning_rate, fused=True)
-        rng, targets = np.random.default_rng(self.seed), torch.tensor(targets, device=device)
-        pad_id, lengths = self.tokenizer_.pad_token_id, [len(row) for row in ids]
+        optimizer = OPTIMIZERS[self.optimizer](trained, lr=self.learning_rate, fused=True)
 
-        def batches(epoch):
+        # batches of texts of like length
+        ids = self._encode(texts)
+        lengths = [len(row) for row in ids]
+        targets = torch.tensor(targets, device=device)
+        rng = np.random.default_rng(self.seed)
+
+        def batches(epoch: int):
             for indices in similar_lengths(lengths, self.batch_size, rng):
-                yield pad([ids[i] for i in indices], pad_id, device) | {
-                    "labels": targets[torch.from_numpy(indices)]
-                }
+                batch = pad([ids[i] for i in indices], self.tokenizer_.pad_token_id, device)
+                yield batch | {"labels": targets[torch.from_numpy(indices)]}
+
+        def rise_and_fall(step: int, n_steps: int) -> float:
+            return warmup_linear(step, n_steps, self.warmup)
 
         self.history_ = train(
             self.model_,
@@ -231,9 +258,8 @@ class BertTextClassifier(ClassifierMixin, BaseEstimator):
             lambda model, batch: model(**batch).loss,
             optimizer,
             self.epochs,
-            factor=self.warmup
-            and (lambda step, n_steps: warmup_linear(step, n_steps, self.warmup)),
-            validate=validation and self._validation_loss(*validation),
+            schedule=rise_and_fall if self.warmup else None,
+            validate=None if validation is None else self._validation_loss(*validation),
             patience=self.patience,
             precision=self.precision,
             progress=self.progress,
@@ -241,73 +267,24 @@ class BertTextClassifier(ClassifierMixin, BaseEstimator):
         self.model_.eval()
         return self
 
-    def _make_model(self, device: torch.device) -> BertClassifier:
-        config = _pretrained(AutoConfig.from_pretrained, self.encoder)
-        if config.model_type != "bert":
-            raise UserError(
-                f"encoder {self.encoder!r} is a {config.model_type} model; BERT models are supported"
-            )
-        config.update(
-            {
-                "num_labels": len(self.classes_),
-                "pooling": self.pooling,
-                "classifier_dropout": self.dropout,
-                "hidden_dropout_prob": self.encoder_dropout,
-                "attention_probs_dropout_prob": self.encoder_dropout,
-                "text_prefix": getattr(config, "text_prefix", ""),
-                "max_length_tokens": self.max_length,
-                "classes": self.classes_.tolist(),
-            }
-        )
-        config.id2label = {i: str(label) for i, label in enumerate(self.classes_.tolist())}
-        config.label2id = {label: i for i, label in config.id2label.items()}
-        model = _pretrained(
-            BertClassifier.from_pretrained,
-            self.encoder,
-            config=config,
-            attn_implementation=attention_for(device),
-        )
-        model.bert.embeddings.requires_grad_(not self.freeze_embeddings)
-        return model
-
-    def _validation_loss(self, texts, labels):
-        ids = encode(self.tokenizer_, texts, self.model_.config.text_prefix, self.max_length)
-        known = {label: i for i, label in enumerate(self.classes_.tolist())}
-        labels = np.asarray(labels).tolist()
-        if unknown := sorted(set(labels) - known.keys(), key=str):
-            raise UserError(f"labels in validation that training doesn't have: {unknown}")
-        targets = torch.tensor([known[label] for label in labels])
-
-        def loss(model) -> float:
-            model.eval()
-            return cross_entropy(torch.from_numpy(self._logits(ids)), targets).item()
-
-        return loss
-
-    def _logits(self, ids) -> np.ndarray:
-        model = self.model_
-        return forward_in_batches(
-            lambda b: model(**b).logits,
-            ids,
-            self.tokenizer_.pad_token_id,
-            model.device,
-            self.precision,
-        )  # (n, K)
-
     def predict_proba(self, X) -> np.ndarray:
         """Probabilities (n, K), columns in the order of `classes_`."""
         check_is_fitted(self, "model_")
         if len(X) == 0:
             return np.zeros((0, len(self.classes_)))
-        ids = encode(self.tokenizer_, X, self.model_.config.text_prefix, self.max_length)
-        return torch.from_numpy(self._logits(ids)).double().softmax(1).numpy()
+        logits = self._logits(self._encode(X))
+        return torch.from_numpy(logits).double().softmax(1).numpy()
 
     def predict(self, X) -> np.ndarray:
         """The most probable class of each text, (n,)."""
+        check_is_fitted(self, "model_")
         return self.classes_[self.predict_proba(X).argmax(1)]
 
     def save(self, folder: Path) -> None:
-        """Write weights (safetensors), configuration with the label names, and tokenizer: a Hugging Face folder."""
+        """Write weights (safetensors), configuration with the label names, and tokenizer.
+
+        A folder as Hugging Face's libraries write and read it.
+        """
         check_is_fitted(self, "model_")
         self.model_.save_pretrained(folder)
         self.tokenizer_.save_pretrained(folder)
@@ -317,8 +294,7 @@ class BertTextClassifier(ClassifierMixin, BaseEstimator):
         cls, folder: Path, device: str = "auto", precision: str = "auto"
     ) -> "BertTextClassifier":
         """A classifier that `save` wrote; it gives the probabilities that the saved one gave."""
-        where = choose_device(device)
-        config = _pretrained(AutoConfig.from_pretrained, str(folder))
+        config = load_pretrained(AutoConfig.from_pretrained, str(folder))
         if not hasattr(config, "classes"):
             raise UserError(f"{folder} holds a model that socialai did not fine-tune")
         loaded = cls(
@@ -327,10 +303,37 @@ class BertTextClassifier(ClassifierMixin, BaseEstimator):
             device=device,
             precision=precision,
         )
-        loaded.tokenizer_ = _pretrained(AutoTokenizer.from_pretrained, str(folder))
-        loaded.model_ = _pretrained(
-            BertClassifier.from_pretrained, str(folder), attn_implementation=attention_for(where)
-        ).to(where)
-        loaded.model_.eval()
+        where = choose_device(device)
+        options = {"attn_implementation": attention_for(where)}
+        model = load_pretrained(BertClassifier.from_pretrained, str(folder), **options)
+        loaded.model_ = model.to(where).eval()
+        loaded.tokenizer_ = load_pretrained(AutoTokenizer.from_pretrained, str(folder))
         loaded.classes_ = np.array(config.classes)
         return loaded
+
+    def _encode(self, texts) -> list[list[int]]:
+        prefix = self.model_.config.text_prefix
+        return encode(self.tokenizer_, texts, prefix, self.max_length)
+
+    def _logits(self, ids: list[list[int]]) -> np.ndarray:
+        """Logits (n, K) of texts as token ids."""
+        model = self.model_
+        pad_id = self.tokenizer_.pad_token_id
+        return forward_in_batches(
+            lambda batch: model(**batch).logits, ids, pad_id, model.device, self.precision
+        )
+
+    def _validation_loss(self, texts, labels) -> Callable[[nn.Module], float]:
+        """For `train`: a function that measures the loss of the model on these texts."""
+        ids = self._encode(texts)
+        known = {label: i for i, label in enumerate(self.classes_.tolist())}
+        labels = np.asarray(labels).tolist()
+        if unknown := sorted(set(labels) - known.keys(), key=str):
+            raise UserError(f"labels in validation that training doesn't have: {unknown}")
+        targets = torch.tensor([known[label] for label in labels])
+
+        def loss(model: nn.Module) -> float:
+            model.eval()
+            return cross_entropy(torch.from_numpy(self._logits(ids)), targets).item()
+
+        return loss

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from scipy import sparse
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.functional import dropout, relu
 
 from socialai.validation import check_matrix
 
@@ -17,40 +17,44 @@ def normalised_adjacency(A: sparse.csr_array) -> Tensor:
     A = sparse.csr_array(check_matrix(A, "A", sparse=True, low=0, square=True))
     looped = A + sparse.eye_array(A.shape[0])
     scale = sparse.diags_array(looped.sum(1) ** -0.5)
-    made = (scale @ looped @ scale).tocoo()
-    where = torch.from_numpy(np.stack(made.coords).astype(np.int64))
-    values = torch.from_numpy(made.data).float()
-    return torch.sparse_coo_tensor(where, values, made.shape, check_invariants=False).coalesce()
+    A_hat = (scale @ looped @ scale).tocoo()
+
+    # the same numbers at the same places as a tensor
+    where = torch.from_numpy(np.stack(A_hat.coords).astype(np.int64))  # (2, number of entries)
+    values = torch.from_numpy(A_hat.data).float()
+    return torch.sparse_coo_tensor(where, values, A_hat.shape, check_invariants=False).coalesce()
 
 
 class GraphConvolution(nn.Module):
-    """H' = A_hat H W + b: each node averages its neighbours' features, then a linear map that all nodes share."""
+    """H' = A_hat H W + b: each node averages its neighbours' features, then a shared linear map."""
 
     def __init__(self, d_in: int, d_out: int):
         super().__init__()
-        self.weight, self.bias = (
-            nn.Parameter(torch.empty(d_in, d_out)),
-            nn.Parameter(torch.zeros(d_out)),
-        )
+        self.weight = nn.Parameter(torch.empty(d_in, d_out))
+        self.bias = nn.Parameter(torch.zeros(d_out))
         nn.init.xavier_uniform_(self.weight)
 
     def forward(self, A_hat: Tensor, H: Tensor | None = None) -> Tensor:
-        """A_hat (n, n) sparse, H (n, d_in), or None for the identity (the feature is who it is): (n, d_out)."""
+        """A_hat (n, n) sparse, H (n, d_in): (n, d_out).
+
+        H None is the identity: the only feature of a node is who it is.
+        """
         return A_hat @ (self.weight if H is None else H @ self.weight) + self.bias
 
 
 class GCN(nn.Module):
-    """Two graph convolutions: A_hat relu(A_hat X W0) W1 (equation 9, without the softmax), dropout between them."""
+    """Two graph convolutions, A_hat relu(A_hat X W0) W1, dropout between them.
+
+    Equation 9, without the softmax.
+    """
 
     def __init__(self, d_in: int, hidden: int, n_classes: int, dropout: float = 0.5):
         super().__init__()
-        self.first, self.second = (
-            GraphConvolution(d_in, hidden),
-            GraphConvolution(hidden, n_classes),
-        )
+        self.first = GraphConvolution(d_in, hidden)
+        self.second = GraphConvolution(hidden, n_classes)
         self.dropout = dropout
 
     def forward(self, A_hat: Tensor, X: Tensor | None = None) -> Tensor:
         """A_hat (n, n) sparse, X (n, d_in) or None for the identity: logits (n, n_classes)."""
-        hidden = F.dropout(F.relu(self.first(A_hat, X)), self.dropout, self.training)  # (n, hidden)
-        return self.second(A_hat, hidden)  # (n, n_classes)
+        hidden = relu(self.first(A_hat, X))  # (n, hidden)
+        return self.second(A_hat, dropout(hidden, self.dropout, self.training))  # (n, n_classes)

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 from torch.utils._python_dispatch import TorchDispatchMode
 
-# Parts of a step by the beginnings of the names of torch's operators; what fits none is element-wise work.
+# Parts of a step by the beginnings of the names of torch's operators; what fits none is
+# element-wise work.
 PARTS = {
     "matrix products": ("mm", "addmm", "bmm", "baddbmm"),
     "fused attention": ("_scaled_dot_product", "_flash_attention", "_efficient_attention"),
@@ -13,35 +14,41 @@ PARTS = {
     "optimizer": ("_fused_", "_foreach_", "addcmul", "addcdiv", "lerp"),
     "casts and copies": ("copy", "_to_copy", "clone"),
 }
+REST = "element-wise"
 
 
-class _Clock(TorchDispatchMode):
-    """Adds up the processor time of each of torch's operators that runs below autograd and autocast."""
+class _OperatorClock(TorchDispatchMode):
+    """Adds up the processor time of each of torch's operators, below autograd and autocast."""
 
     def __init__(self):
         super().__init__()
-        self.seconds = dict.fromkeys([*PARTS, "element-wise"], 0.0)
+        self.seconds = dict.fromkeys([*PARTS, REST], 0.0)
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         begun = time.process_time()
-        out = func(*args, **(kwargs or {}))
-        name = func.overloadpacket.__name__
-        part = next(
-            (part for part, names in PARTS.items() if name.startswith(names)), "element-wise"
-        )
-        self.seconds[part] += time.process_time() - begun
-        return out
+        output = func(*args, **(kwargs or {}))
+        self.seconds[_part_of(func.overloadpacket.__name__)] += time.process_time() - begun
+        return output
+
+
+def _part_of(operator: str) -> str:
+    """The part of a step that an operator of this name belongs to."""
+    for part, beginnings in PARTS.items():
+        if operator.startswith(beginnings):
+            return part
+    return REST
 
 
 def step_parts(step: Callable[[], object], repeats: int = 2) -> dict[str, float]:
-    """Seconds of processor time that `step` spends on each of PARTS and on element-wise work; the fastest of `repeats`.
+    """Seconds of processor time that `step` spends on each of PARTS and on element-wise work.
 
-    For the CPU: on a GPU, operators return before their work is done. torch.profiler sees the same operators, but by
-    the clock on the wall, which on a busy machine counts other processes too.
+    Those of the fastest of `repeats`. For the CPU: on a GPU, operators return before their work is
+    done. torch.profiler sees the same operators, but by the clock on the wall, which on a busy
+    machine counts other processes too.
     """
     measured = []
     for _ in range(repeats):
-        with _Clock() as clock:
+        with _OperatorClock() as clock:
             step()
         measured.append(clock.seconds)
     return min(measured, key=lambda seconds: sum(seconds.values()))

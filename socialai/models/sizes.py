@@ -1,4 +1,4 @@
-"""Sizes of models: parameters counted without memory for them, bytes, and the operations of training."""
+"""Sizes of models: parameters counted without memory for them, bytes, operations of training."""
 
 import torch
 from torch import nn
@@ -6,15 +6,16 @@ from torch import nn
 BYTES_PER_PARAMETER = {
     "fp32": 4.0,
     "bf16": 2.0,
-    "4-bit": 18 / 32,
-}  # 4-bit: blocks of 32 weights in 18 bytes
+    "4-bit": 18 / 32,  # blocks of 32 weights in 18 bytes
+}
 
 
 def count_parameters(model_class: type[nn.Module], config) -> dict[str, int]:
-    """Sizes of `model_class(config)`, built on the meta device: shapes without storage, so any size fits.
+    """Sizes of `model_class(config)`, built on the meta device: shapes without storage.
 
-    Returns parameters (a shared tensor counted once), repeated (counted again wherever it is used) and embeddings
-    (the look-up tables among the parameters: words, positions, segments).
+    So any size fits. Returns parameters (a shared tensor counted once), repeated (counted again
+    wherever it is used) and embeddings (the look-up tables among the parameters: words, positions,
+    segments).
     """
     with torch.device("meta"):
         model = model_class(config)
@@ -27,9 +28,10 @@ def count_parameters(model_class: type[nn.Module], config) -> dict[str, int]:
 
 
 def gpt_parameters(n_layers: int, d_model: int, n_vocab: int, n_positions: int) -> dict[str, int]:
-    """Parameters of a GPT-2-style decoder by formula (Radford et al. 2019), tied output layer, d_ff = 4 d_model.
+    """Parameters of a GPT-2-style decoder by formula, tied output layer, d_ff = 4 d_model.
 
-    matrices: 12 n_layers d_model^2 (Kaplan et al. 2020, section 2.1); vectors: biases and LayerNorms; embeddings.
+    matrices: 12 n_layers d_model^2 (Kaplan et al. 2020, section 2.1); vectors: biases and
+    LayerNorms; embeddings; total. Source of the design: Radford et al. 2019.
     """
     parts = {
         "matrices": 12 * n_layers * d_model**2,
@@ -40,5 +42,8 @@ def gpt_parameters(n_layers: int, d_model: int, n_vocab: int, n_positions: int) 
 
 
 def training_flops(parameters: float, tokens: float) -> float:
-    """Estimated operations of training, 6 N D (Kaplan et al. 2020, section 2.1): 2 N a token forward, 4 N backward."""
+    """Estimated operations of training, 6 N D: 2 N a token forward, 4 N backward.
+
+    Source: Kaplan et al. 2020, section 2.1.
+    """
     return 6.0 * parameters * tokens

@@ -1,1 +1,4 @@
-"""From raw posts and images to what a model can take: cleaning, words, near duplicates, word vectors, images."""
+"""From raw posts and images to what a model can take.
+
+cleaning, words, duplicates (near ones), word_vectors, images.
+"""

@@ -1,4 +1,4 @@
-"""Near duplicates among texts: shingles, Jaccard similarity, and MinHash to find them without comparing all pairs."""
+"""Near duplicates among texts: shingles, Jaccard similarity, and MinHash instead of all pairs."""
 
 from collections.abc import Sequence
 
@@ -21,20 +21,24 @@ def jaccard(a: set, b: set) -> float:
 def near_duplicates(
     texts: Sequence[str], threshold: float = 0.7, size: int = 3, n_hashes: int = 64
 ) -> np.ndarray:
-    """Group number of each text, (n,): texts share a group when a chain of pairs with Jaccard >= threshold joins them.
+    """Group number of each text, (n,), in order of first appearance.
 
-    MinHash with locality-sensitive hashing proposes pairs (Broder 1997), the exact Jaccard similarity of the shingles
-    confirms them: no pair is wrong, a few near the threshold may be missed. Numbers are in order of first appearance.
+    Texts share a group when a chain of pairs with a Jaccard similarity of at least threshold joins
+    them. MinHash with locality-sensitive hashing proposes pairs (Broder 1997), the exact similarity
+    of the shingles confirms them: no pair is wrong, a few near the threshold may be missed.
     """
     sets = [shingles(text, size) for text in texts]
-    index = MinHashLSH(
-        threshold=threshold, num_perm=n_hashes, weights=(0.2, 0.8)
-    )  # rather propose too many
+    # the weights: rather propose too many pairs than miss one
+    index = MinHashLSH(threshold=threshold, num_perm=n_hashes, weights=(0.2, 0.8))
+
+    # each text against those before it
     pairs = []
     encoded = ([gram.encode("utf-8", "ignore") for gram in grams] for grams in sets)
     for i, sketch in enumerate(MinHash.generator(encoded, num_perm=n_hashes)):
         pairs += [(i, j) for j in index.query(sketch) if jaccard(sets[i], sets[j]) >= threshold]
         index.insert(i, sketch)
+
+    # the groups are the connected parts of the graph of pairs
     rows, columns = np.array(pairs, dtype=int).reshape(-1, 2).T
     joined = coo_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(texts), len(texts)))
     return connected_components(joined, directed=False)[1]

@@ -1,4 +1,4 @@
-"""Word vectors from counts: co-occurrences, positive pointwise mutual information, a truncated SVD."""
+"""Word vectors from counts: co-occurrences, positive pointwise mutual information, an SVD."""
 
 from collections.abc import Iterable, Sequence
 
@@ -9,98 +9,142 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_is_fitted
 
+from socialai.errors import UserError
+
 
 def cooccurrences(documents: Iterable[Sequence[int]], n_words: int, window: int = 4) -> csr_matrix:
-    """(n_words, n_words) counts of how often two words stand within `window` places of each other, symmetric.
+    """(n_words, n_words) counts of how often two words stand near each other, symmetric.
 
-    documents: sequences of word numbers; -1 is a word outside the vocabulary, which keeps its place but isn't counted.
+    documents: sequences of word numbers; -1 is a word outside the vocabulary, which keeps its place
+    but isn't counted. window: how many places apart is near.
     """
     gap = [-1] * window  # no pair reaches over it into the next document
     ids = np.array([number for document in documents for number in (*document, *gap)], dtype=int)
     counts = csr_matrix((n_words, n_words))
     for distance in range(1, window + 1):
-        left, right = ids[:-distance], ids[distance:]
+        left = ids[:-distance]
+        right = ids[distance:]
         both = (left >= 0) & (right >= 0)
-        counts += coo_matrix(
-            (np.ones(both.sum()), (left[both], right[both])), shape=counts.shape
-        ).tocsr()
+        pairs = (np.ones(both.sum()), (left[both], right[both]))
+        counts += coo_matrix(pairs, shape=counts.shape).tocsr()
     return counts + counts.T
 
 
 def ppmi(counts: csr_matrix) -> csr_matrix:
-    """Positive pointwise mutual information, max(0, log p(a, b) / (p(a) p(b))), of a matrix of counts. Same shape."""
+    """Positive pointwise mutual information of a matrix of counts, of the same shape.
+
+    max(0, log p(a, b) / (p(a) p(b)))
+    """
     pairs = counts.tocoo()
-    total, rows, columns = (
-        counts.sum(),
-        np.asarray(counts.sum(1)).ravel(),
-        np.asarray(counts.sum(0)).ravel(),
-    )
-    values = np.log(pairs.data * total / (rows[pairs.row] * columns[pairs.col]))
+    total = counts.sum()
+    of_row = np.asarray(counts.sum(1)).ravel()[pairs.row]
+    of_column = np.asarray(counts.sum(0)).ravel()[pairs.col]
+    values = np.log(pairs.data * total / (of_row * of_column))
     positive = values > 0
     entries = (values[positive], (pairs.row[positive], pairs.col[positive]))
     return coo_matrix(entries, shape=counts.shape).tocsr()
 
 
 class WordVectors(TransformerMixin, BaseEstimator):
-    """Vectors of words from the words around them: PPMI of co-occurrences, reduced by SVD (Levy and Goldberg 2014).
+    """Vectors of words from the words around them: PPMI of co-occurrences, reduced by SVD.
 
-    fit(documents) learns from lists of words, without labels. transform(documents) gives (n, n_dimensions): the mean of
-    a document's vectors, each word weighted by a / (a + its frequency) (Arora et al. 2017), scaled to length 1; a
-    document without a known word is all zeros. After fit: vocabulary_ (word -> row), vectors_ (n_words, n_dimensions).
+    A document's vector is the mean of its words', each weighted by smoothing / (smoothing + its
+    frequency) (Arora et al. 2017), scaled to length 1. Source: Levy and Goldberg 2014.
+
+    Parameters
+    ----------
+    dim : int
+        Numbers of a vector.
+    window : int
+        How many places apart two words still count as neighbours.
+    min_count : int
+        Words that occur less often are left out.
+    smoothing : float
+        Frequency at which a word has half the weight of a rare one.
+    seed : int
+        Decides the SVD.
+
+    Attributes
+    ----------
+    vocabulary_ : dict
+        Word to row.
+    vectors_ : ndarray (n_words, dim)
+    weights_ : ndarray (n_words,)
+        Of each word in a document's mean.
+
+    Examples
+    --------
+    >>> from socialai.preprocessing.word_vectors import WordVectors
+    >>> documents = [["the", "cat", "sleeps"], ["the", "kitten", "sleeps"], ["a", "car", "stops"]]
+    >>> vectors = WordVectors(dim=3, min_count=1).fit(documents)
+    >>> vectors.nearest("cat", k=1)[0][0]
+    'kitten'
     """
 
     def __init__(
         self,
-        n_dimensions: int = 100,
+        dim: int = 100,
         window: int = 4,
         min_count: int = 3,
-        a: float = 1e-3,
+        smoothing: float = 1e-3,
         seed: int = 0,
     ):
-        self.n_dimensions = n_dimensions
+        self.dim = dim
         self.window = window
         self.min_count = min_count
-        self.a = a
+        self.smoothing = smoothing
         self.seed = seed
 
-    def fit(self, X, y=None):
-        """Learn from documents X (lists of words). ValueError when the vocabulary isn't larger than n_dimensions."""
+    def fit(self, X, y=None) -> "WordVectors":
+        """Learn from documents X, lists of words, without labels.
+
+        UserError when the vocabulary isn't larger than dim.
+        """
+        # the vocabulary and its weights
         documents = [list(document) for document in X]
         found, counts = np.unique(
             [word for document in documents for word in document], return_counts=True
         )
-        kept = counts >= self.min_count
-        if kept.sum() <= self.n_dimensions:
-            raise ValueError(
-                f"{kept.sum()} words occur {self.min_count} times: too few for {self.n_dimensions} dimensions"
+        frequent = counts >= self.min_count
+        if frequent.sum() <= self.dim:
+            raise UserError(
+                f"{frequent.sum()} words occur {self.min_count} times: "
+                f"too few for {self.dim} dimensions"
             )
-        self.vocabulary_ = {str(word): i for i, word in enumerate(found[kept])}
-        self.weights_ = self.a / (self.a + counts[kept] / counts.sum())
+        self.vocabulary_ = {str(word): i for i, word in enumerate(found[frequent])}
+        self.weights_ = self.smoothing / (self.smoothing + counts[frequent] / counts.sum())
+
+        # their vectors
         numbers = ([self.vocabulary_.get(word, -1) for word in document] for document in documents)
         table = ppmi(cooccurrences(numbers, len(self.vocabulary_), self.window))
-        svd = TruncatedSVD(self.n_dimensions, random_state=self.seed)
-        # U S^(1/2): with the full S the first dimensions, which tell frequent from rare, would drown the rest.
+        svd = TruncatedSVD(self.dim, random_state=self.seed)
+        # U S^(1/2): with the full S the first dimensions, which tell frequent from rare, would
+        # drown the rest.
         self.vectors_ = svd.fit_transform(table) / np.sqrt(svd.singular_values_)
         return self
 
     def transform(self, X) -> np.ndarray:
-        """Vectors (n, n_dimensions) of documents (lists of words), of length 1."""
-        check_is_fitted(self, "vectors_")
-        rows = [
-            [self.vocabulary_[word] for word in document if word in self.vocabulary_]
-            for document in X
-        ]
-        means = [self.weights_[row] @ self.vectors_[row] for row in rows]
-        return normalize(np.array(means).reshape(len(rows), self.n_dimensions))
+        """Vectors (n, dim) of documents (lists of words), of length 1.
+
+        A document without a known word is all zeros.
+        """
+        check_is_fitted(self)
+        means = []
+        for document in X:
+            rows = [self.vocabulary_[word] for word in document if word in self.vocabulary_]
+            means.append(self.weights_[rows] @ self.vectors_[rows])
+        return normalize(np.array(means).reshape(len(means), self.dim))
 
     def nearest(self, word: str, k: int = 5) -> list[tuple[str, float]]:
-        """The k words whose vectors point most nearly the same way, with their cosine. KeyError for an unknown word."""
-        check_is_fitted(self, "vectors_")
+        """The k words whose vectors point most nearly the same way, with their cosine.
+
+        UserError for an unknown word.
+        """
+        check_is_fitted(self)
+        if word not in self.vocabulary_:
+            raise UserError(f"{word!r} is none of the {len(self.vocabulary_)} words")
         unit = normalize(self.vectors_)
-        cosine = unit @ unit[self.vocabulary_[word]]
+        cosine = unit @ unit[self.vocabulary_[word]]  # (n_words,)
         names = list(self.vocabulary_)
-        return [
-            (names[i], float(cosine[i]))
-            for i in np.argsort(-cosine, kind="stable")
-            if names[i] != word
-        ][:k]
+        others = [i for i in np.argsort(-cosine, kind="stable") if names[i] != word]
+        return [(names[i], float(cosine[i])) for i in others[:k]]

@@ -1,5 +1,9 @@
-"""Units that a model can count: characters, words and sub-words of Chinese and English texts."""
+"""Units that a model can count: characters and words of Chinese and English texts.
 
+Subwords are those of a model: `socialai.models.e5.subwords`.
+"""
+
+import logging
 from functools import cache
 
 import regex
@@ -12,28 +16,15 @@ def characters(text: str) -> list[str]:
 
 @cache
 def _jieba():
-    import logging
-
-    import jieba
+    import jieba  # it reads its dictionary, which takes a second
 
     jieba.setLogLevel(logging.ERROR)
     return jieba.Tokenizer()
 
 
 def words(text: str) -> list[str]:
-    """Words by jieba, Chinese and others, without white space; punctuation and emoji are words of their own."""
+    """Words by jieba, Chinese and others, without white space.
+
+    Punctuation and emoji are words of their own.
+    """
     return [word for word in _jieba().lcut(text) if not word.isspace()]
-
-
-@cache
-def _tokenizer():
-    from transformers import AutoTokenizer
-
-    from socialai.models.bert import folder_of
-
-    return AutoTokenizer.from_pretrained(folder_of("default"))
-
-
-def subwords(text: str) -> list[str]:
-    """Pieces of words as the tokenizer of the default encoder cuts them; ▁ marks the start of a word."""
-    return _tokenizer().tokenize(text)

@@ -1,140 +1,176 @@
-"""The value of a policy from the log of another one."""
+"""The value of a policy from the log of another one.
+
+An action is an item at a position. With w the probability of the action under the policy over its
+propensity in the log, r the click, and q the click rate of an action, drawn to the overall rate:
+
+    direct method    mean over impressions of the sum over items of probability times q
+    IPS              mean of w r
+    SNIPS            sum of w r over sum of w
+    doubly robust    the direct method plus the mean of w (r - q)
+
+Sources: Horvitz and Thompson 1952 (IPS); Swaminathan and Joachims 2015 (SNIPS); Dudik, Langford and
+Li 2011 (doubly robust).
+"""
+
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.stats import betabinom
-from sklearn.base import BaseEstimator
 
-from socialai.apps.advertising.click_rates import CELL, check_log
+from socialai.apps.advertising.click_rates import check_bandit_log
 from socialai.errors import UserError
-from socialai.validation import check_frame, check_number
+from socialai.evaluation import Interval, bootstrap
+from socialai.validation import check_choice, check_frame, check_number
 
-METHODS = ("dm", "ips", "snips", "dr")
+ACTION = ["position", "item_id"]
+OFF_POLICY_METHODS = ("dm", "ips", "snips", "dr")
 
 
-class OffPolicyValue(BaseEstimator):
-    """Click rate that another policy would have had, from the log of one that kept its propensities.
+def off_policy_value(
+    log: pd.DataFrame,
+    policy: pd.DataFrame,
+    method: str = "dr",
+    smoothing: float | str = "auto",
+    n_resamples: int = 500,
+    seed: int = 0,
+) -> Interval:
+    """Click rate that another policy would have had, with a 95 % interval.
 
-    method: "dm" (direct method: smoothed click rates of item and position), "ips" (clicks weighted by
-    w = probability / propensity), "snips" (divided by the sum of w), "dr" (doubly robust, with two-fold
-    cross-fitting). Sources: Horvitz and Thompson 1952; Swaminathan and Joachims 2015; Dudik, Langford and Li 2011.
-    smoothing: impressions that the overall rate counts for in each cell; "auto" takes the likeliest under a
-    beta-binomial model. After `fit`: value_, interval_ (95 %, percentile bootstrap of the log, the policy held
-    fixed), weights_ (n,), effective_n_ = (sum w)^2 / sum w^2, smoothing_.
+    log: item_id, position, click, propensity. policy: item_id, position, probability, which sums to
+    1 at each position. method: "dm" (direct method), "ips", "snips", or "dr" (doubly robust, whose
+    click rates come from the other half of the log). smoothing: impressions that the overall rate
+    counts for in the click rate of an action; "auto" takes the likeliest. The interval is the
+    percentile bootstrap over impressions, the policy held fixed.
+
+    Raises UserError when the policy shows what the log never shows: of that the log knows nothing.
     """
+    check_choice(method, OFF_POLICY_METHODS, "method")
+    check_bandit_log(log, ACTION)
+    actions = _actions(log, policy)
+    weights = actions.probability[actions.of_row] / log["propensity"].to_numpy(float)  # (n,)
+    clicks = log["click"].to_numpy(float)
+    if smoothing == "auto":
+        smoothing = _likeliest_smoothing(actions, clicks)
+    smoothing = float(check_number(smoothing, "smoothing", 0))
 
-    def __init__(
-        self,
-        method: str = "dr",
-        smoothing: float | str = "auto",
-        n_resamples: int = 500,
-        seed: int = 0,
-    ):
-        self.method, self.smoothing, self.n_resamples, self.seed = (
-            method,
-            smoothing,
-            n_resamples,
-            seed,
-        )
+    # Each estimator is a function of impressions, which the bootstrap draws anew. The two that have
+    # a model of click rates need only sums over the impressions of each action, (A,).
+    n_actions = len(actions.probability)
 
-    def fit(self, log: pd.DataFrame, policy: pd.DataFrame) -> "OffPolicyValue":
-        """log: item_id, position, click, propensity. policy: item_id, position, probability (sums to 1 a position).
+    def direct_method(action, click):
+        shown = np.bincount(action, minlength=n_actions)
+        q = _click_rates(shown, np.bincount(action, click, n_actions), smoothing)
+        return shown @ _values(actions, q) / len(action)
 
-        Raises UserError when the policy shows what the log never shows: of that the log knows nothing.
-        """
-        if self.method not in METHODS:
-            raise UserError(f"there is no method {self.method!r}: choose from {', '.join(METHODS)}")
-        check_log(log, ["item_id", "position", "click", "propensity"])
-        self._index(
-            log,
-            check_frame(
-                policy, ["item_id", "position", "probability"], not_negative=("probability",)
-            ),
-        )
-        rng, n = np.random.default_rng(self.seed), len(log)
-        self._fold = rng.permutation(n) % 2
-        auto = isinstance(self.smoothing, str) and self.smoothing == "auto"
-        self.smoothing_ = (
-            self._likeliest_smoothing()
-            if auto
-            else float(check_number(self.smoothing, "smoothing", 0))
-        )
-        self.value_ = self._estimate(np.ones(n))
-        draws = [
-            self._estimate(np.bincount(rng.integers(0, n, n), minlength=n))
-            for _ in range(self.n_resamples)
-        ]
-        self.interval_ = tuple(np.quantile(draws, [0.025, 0.975]).tolist()) if draws else None
-        self.effective_n_ = float(
-            self.weights_.sum() ** 2 / max(np.square(self.weights_).sum(), 1e-300)
-        )
-        return self
+    def doubly_robust(action, click, weight, half):
+        def by_half(amounts=None):
+            return np.bincount(half * n_actions + action, amounts, 2 * n_actions).reshape(2, -1)
 
-    def _index(self, log: pd.DataFrame, policy: pd.DataFrame) -> None:
-        """Number the C cells (position, item_id) of log and policy; the log must hold all that the policy shows."""
-        table, logged = policy.set_index(CELL)["probability"], pd.MultiIndex.from_frame(log[CELL])
-        sums = table.groupby(level=0).sum()
-        if table.index.has_duplicates or not np.allclose(sums, 1, atol=1e-6):
-            raise UserError(
-                "the probabilities of the policy must sum to 1 at each position, each item named once"
-            )
-        if lacking := set(log["position"]) - set(sums.index):
-            raise UserError(
-                f"the policy says nothing of position {min(lacking, key=str)}, which is in the log"
-            )
-        table = table[table.index.get_level_values(0).isin(log["position"])]
-        if len(never := table.index[table > 0].difference(logged)):
-            raise UserError(
-                f"the policy shows item {never[0][1]} at position {never[0][0]}, the log never does"
-            )
-        cells = table.index.union(logged.unique())
-        self._cell, self._probability = (
-            cells.get_indexer(logged),
-            table.reindex(cells, fill_value=0).to_numpy(),
-        )
-        self._position_of = pd.factorize(cells.get_level_values(0))[0]  # (C,)
-        self._position = self._position_of[self._cell]  # (n,)
-        self._click = log["click"].to_numpy(float)
-        self.weights_ = self._probability[self._cell] / log["propensity"].to_numpy(float)  # (n,)
-
-    def _estimate(self, times: np.ndarray) -> float:
-        """The value when row i is in the log `times[i]` times."""
-        w, r, n = self.weights_, self._click, times.sum()
-        if self.method == "ips":
-            return float(times @ (w * r) / n)
-        if self.method == "snips":
-            return float(times @ (w * r) / max(times @ w, 1e-300))
-        if self.method == "dm":
-            return float(times @ self._value(self._rates(times)) / n)
+        # The click rates of one half correct the other: never the clicks that they have seen.
+        shown = by_half()  # (2, A)
+        clicked = by_half(click)
+        weights = by_half(weight)
+        weighted_clicks = by_half(weight * click)
         total = 0.0
-        for fold in (
-            0,
-            1,
-        ):  # the model of one half corrects on the other: never on the clicks that it has seen
-            inside = times * (self._fold == fold)
-            q = self._rates(times - inside)
-            total += inside @ (self._value(q) + w * (r - q[self._cell]))
-        return float(total / n)
+        for this, other in ((0, 1), (1, 0)):
+            q = _click_rates(shown[other], clicked[other], smoothing)
+            total += shown[this] @ _values(actions, q)
+            total += weighted_clicks[this].sum() - weights[this] @ q
+        return total / len(action)
 
-    def _rates(self, times: np.ndarray) -> np.ndarray:
-        """q (C,): click rate of each cell, drawn towards the overall rate."""
-        n, k = (
-            np.bincount(self._cell, v, len(self._probability)) for v in (times, times * self._click)
+    half = np.random.default_rng(seed).permutation(len(log)) % 2
+    statistic, arrays = {
+        "dm": (direct_method, (actions.of_row, clicks)),
+        "ips": (_ips, (weights, clicks)),
+        "snips": (_snips, (weights, clicks)),
+        "dr": (doubly_robust, (actions.of_row, clicks, weights, half)),
+    }[method]
+    return bootstrap(statistic, *arrays, n_resamples=n_resamples, seed=seed)
+
+
+def importance_weights(log: pd.DataFrame, policy: pd.DataFrame) -> np.ndarray:
+    """(n,) w of each impression: its probability under the policy over its propensity in the log.
+
+    Arguments and errors as in `off_policy_value`. Where the propensities are right, the mean is 1
+    but for luck.
+    """
+    check_bandit_log(log, ACTION)
+    actions = _actions(log, policy)
+    return actions.probability[actions.of_row] / log["propensity"].to_numpy(float)
+
+
+def effective_sample_size(weights: np.ndarray) -> float:
+    """Impressions' worth that is left after weighting, (sum w)^2 / sum w^2 (Kong 1992)."""
+    return float(weights.sum() ** 2 / max(np.square(weights).sum(), 1e-300))
+
+
+class _Actions(NamedTuple):
+    """The A different actions of a log and a policy, by number."""
+
+    of_row: np.ndarray  # (n,) the action of each impression
+    probability: np.ndarray  # (A,) under the policy
+    position: np.ndarray  # (A,) the number of its position
+
+
+def _actions(log: pd.DataFrame, policy: pd.DataFrame) -> _Actions:
+    """Number the actions of log and policy; the log must hold all that the policy shows."""
+    check_frame(policy, [*ACTION, "probability"], not_negative=("probability",))
+    probability = policy.set_index(ACTION)["probability"]
+    sums = probability.groupby(level="position").sum()
+    if probability.index.has_duplicates or not np.allclose(sums, 1, atol=1e-6):
+        raise UserError(
+            "the probabilities of the policy must sum to 1 at each position, each item named once"
         )
-        overall = k.sum() / max(n.sum(), 1)
-        return (k + self.smoothing_ * overall) / np.maximum(n + self.smoothing_, 1e-300)
 
-    def _value(self, q: np.ndarray) -> np.ndarray:
-        """(n,) sum over items of probability times q, at the position of each row."""
-        return np.bincount(self._position_of, self._probability * q)[self._position]
-
-    def _likeliest_smoothing(self) -> float:
-        n = np.bincount(self._cell, minlength=len(self._probability))
-        k = np.bincount(self._cell, self._click, len(self._probability))
-        rate = np.clip(k.sum() / n.sum(), 1e-6, 1 - 1e-6)
-        grid = np.geomspace(
-            1, 1e5, 51
-        )  # 1e5 impressions: the cells are all the same, as far as the log can tell
-        return float(
-            max(grid, key=lambda s: betabinom.logpmf(k, n, s * rate, s * (1 - rate)).sum())
+    # A position that the log doesn't have is left out; the reverse is an error.
+    if lacking := set(log["position"]) - set(sums.index):
+        raise UserError(
+            f"the policy says nothing of position {min(lacking, key=str)}, which is in the log"
         )
+    probability = probability[probability.index.get_level_values("position").isin(log["position"])]
+    logged = pd.MultiIndex.from_frame(log[ACTION])
+    never = probability.index[probability > 0].difference(logged)
+    if len(never):
+        position, item = never[0]
+        raise UserError(f"the policy shows item {item} at position {position}, the log never does")
+
+    known = probability.index.union(logged.unique())
+    return _Actions(
+        of_row=known.get_indexer(logged),
+        probability=probability.reindex(known, fill_value=0).to_numpy(),
+        position=pd.factorize(known.get_level_values("position"))[0],
+    )
+
+
+def _ips(weight, click, axis=-1):
+    return (weight * click).mean(axis)
+
+
+def _snips(weight, click, axis=-1):
+    return (weight * click).sum(axis) / np.maximum(weight.sum(axis), 1e-300)
+
+
+def _click_rates(shown: np.ndarray, clicked: np.ndarray, smoothing: float) -> np.ndarray:
+    """q (A,): clicks per impression of each action, drawn towards the overall rate."""
+    overall = clicked.sum() / max(shown.sum(), 1)
+    return (clicked + smoothing * overall) / np.maximum(shown + smoothing, 1e-300)
+
+
+def _values(actions: _Actions, q: np.ndarray) -> np.ndarray:
+    """(A,) sum over items of probability times q, at the position of each action."""
+    return np.bincount(actions.position, actions.probability * q)[actions.position]
+
+
+def _likeliest_smoothing(actions: _Actions, clicks: np.ndarray) -> float:
+    """The smoothing under which the clicks of the actions are likeliest, beta-binomial, of a grid.
+
+    At its upper end, 100,000 impressions, the actions are all the same, as far as the log can tell.
+    """
+    n_actions = len(actions.probability)
+    n = np.bincount(actions.of_row, minlength=n_actions)
+    k = np.bincount(actions.of_row, clicks, n_actions)
+    rate = np.clip(k.sum() / n.sum(), 1e-6, 1 - 1e-6)
+    grid = np.geomspace(1, 1e5, 51)
+    likelihoods = [betabinom.logpmf(k, n, s * rate, s * (1 - rate)).sum() for s in grid]
+    return float(grid[np.argmax(likelihoods)])

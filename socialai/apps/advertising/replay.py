@@ -3,17 +3,18 @@
 import numpy as np
 import pandas as pd
 
-from socialai.apps.advertising.bandits import Learner
-from socialai.apps.advertising.click_rates import check_log
+from socialai.apps.advertising.bandits import BanditPolicy
+from socialai.apps.advertising.click_rates import check_bandit_log
 from socialai.errors import UserError
 
 
-def replay(learner: Learner, log: pd.DataFrame, contexts=None) -> Learner:
-    """Fit a learner of `socialai.apps.advertising.bandits` on the log of a uniformly random policy: item_id, click, propensity.
+def replay(learner: BanditPolicy, log: pd.DataFrame, contexts=None) -> BanditPolicy:
+    """Fit a learner of `bandits` on the log of a uniformly random policy, and return it.
 
-    contexts: (n, d) numbers known before each choice. Raises UserError on a log of any other policy.
+    log: item_id, click, propensity. contexts: (n, d) numbers known before each choice. Raises
+    UserError on a log of any other policy.
     """
-    check_log(log, ["item_id", "click", "propensity"])
+    check_bandit_log(log, ["item_id"])
     if np.ptp(log["propensity"].to_numpy()) > 1e-9:
         raise UserError(
             "replay needs the log of a uniformly random policy: these propensities differ"

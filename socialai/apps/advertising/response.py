@@ -12,56 +12,62 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from socialai.apps.advertising.click_rates import rate_intervals
-from socialai.errors import UserError
+from socialai.apps.advertising.click_rates import proportion_intervals
 from socialai.models.device import choose_device
+from socialai.models.training import train
 from socialai.validation import (
     as_input_error,
+    check_choice,
     check_frame,
     check_labels,
     check_number,
     check_scored,
 )
 
-KINDS = ("linear", "fm", "deep")
+RESPONSE_METHODS = ("linear", "fm", "deep")
+BATCH_SIZE = 1024
 
 
 def calibration_table(y, p, bins: int = 10) -> pd.DataFrame:
-    """Claimed against found rate of positives in `bins` groups of equal size by p: claimed, found, low, high, n.
+    """Claimed against found rate of positives in `bins` groups of equal size, ordered by p.
 
-    y (n,) 0 or 1, p (n,) probabilities. The interval is Wilson's. Equal sizes, because probabilities of clicks crowd.
+    y (n,) 0 or 1, p (n,) probabilities. Returns claimed (mean p), value (the rate found) with low
+    and high (Wilson's interval), n. Equal sizes, because probabilities of clicks crowd.
     """
     y, p = check_scored(y, p, 0, 1)
     check_number(bins, "bins", 1, whole=True)
     frame = pd.DataFrame({"y": y, "p": p})
     rank = frame["p"].rank(method="first").to_numpy() - 1
     groups = frame.groupby((rank * bins // len(frame)).astype(int))
-    table = groups.agg(
-        claimed=("p", "mean"), found=("y", "mean"), positives=("y", "sum"), n=("y", "size")
-    )
-    table[["low", "high"]] = rate_intervals(table.pop("positives"), table["n"])
+    positives = groups["y"].sum()
+    n = groups.size()
+
+    table = pd.DataFrame({"claimed": groups["p"].mean(), "value": groups["y"].mean()})
+    table[["low", "high"]] = proportion_intervals(positives, n)
+    table["n"] = n
     return table.reset_index(drop=True)
 
 
 class FactorizationMachine(nn.Module):
-    """logit = w0 + sum_i w_i x_i + sum_{i<j} <v_i, v_j> x_i x_j in O(k n) (Rendle 2010, lemma 3.1).
+    """logit = w0 + sum_i w_i x_i + sum_{i<j} <v_i, v_j> x_i x_j in O(dim n).
 
-    hidden: sizes of layers that read the k sums instead of adding them up (He and Chua 2017, neural FM); () is the FM.
+    dim: length of the v_i. hidden_dims: sizes of layers that read the `dim` sums instead of adding
+    them up; () is the factorisation machine itself. Sources: Rendle 2010, lemma 3.1; He and Chua
+    2017 (with layers: neural FM).
     """
 
-    def __init__(self, n_features: int, k: int = 8, hidden: tuple[int, ...] = ()):
+    def __init__(self, n_features: int, dim: int = 8, hidden_dims: tuple[int, ...] = ()):
         super().__init__()
-        self.w0, self.w = nn.Parameter(torch.zeros(())), nn.Parameter(torch.zeros(n_features, 1))
-        self.v = nn.Parameter(0.01 * torch.randn(n_features, k))
-        layers = [
-            m
-            for a, b in zip((k, *hidden), hidden, strict=False)
-            for m in (nn.Linear(a, b), nn.ReLU())
-        ]
-        self.top = nn.Sequential(*layers, nn.Linear(hidden[-1], 1)) if hidden else None
+        self.w0 = nn.Parameter(torch.zeros(()))
+        self.w = nn.Parameter(torch.zeros(n_features, 1))
+        self.v = nn.Parameter(0.01 * torch.randn(n_features, dim))
+        self.top = _layers(dim, hidden_dims) if hidden_dims else None
 
     def forward(self, index: Tensor, offset: Tensor, x: Tensor) -> Tensor:
-        """Logits (B,) of rows end to end: features index (m,), values x (m,), and where rows begin, offset (B,)."""
+        """Logits (B,) of rows that stand end to end.
+
+        index: (m,) features; x: (m,) their values; offset: (B,) where each row begins.
+        """
 
         def total(table, values):
             return F.embedding_bag(index, table, offset, mode="sum", per_sample_weights=values)
@@ -72,87 +78,129 @@ class FactorizationMachine(nn.Module):
         return self.w0 + total(self.w, x).squeeze(1) + second_order
 
 
-class ResponseModel(ClassifierMixin, BaseEstimator):
-    """Probability of a response from categories of any number, hashed into `n_buckets` (Weinberger et al. 2009).
+def _layers(d_in: int, hidden_dims: tuple[int, ...]) -> nn.Sequential:
+    """Linear layers with ReLU between them, from d_in over the hidden dims to 1."""
+    layers = []
+    for size in hidden_dims:
+        layers += [nn.Linear(d_in, size), nn.ReLU()]
+        d_in = size
+    return nn.Sequential(*layers, nn.Linear(d_in, 1))
 
-    kind: "linear" (logistic regression), "fm" or "deep" (a FactorizationMachine, the deep one with a hidden layer).
-    A cell of the frame is one category, or a list of several. A category never seen in training isn't an error: it
-    falls into a bucket, mostly an empty one, and then says nothing. C: inverse ridge of "linear".
+
+class ResponseModel(ClassifierMixin, BaseEstimator):
+    """Probability of a response from categories of any number, which are hashed into buckets.
+
+    A cell of the frame is one category, or a list of several. A category never seen in training
+    isn't an error: it falls into a bucket, mostly an empty one, and then says nothing. Source of
+    the hashing: Weinberger et al. 2009.
+
+    Parameters
+    ----------
+    method : {"linear", "fm", "deep"}
+        Logistic regression, a factorisation machine, or one with hidden layers.
+    n_buckets : int
+        Numbers that a category can be hashed to.
+    C : float
+        Inverse ridge of "linear".
+    dim : int
+        Length of the vector of a category, of "fm" and "deep".
+    hidden_dims : tuple of int
+        Sizes of the hidden layers of "deep".
+    epochs : int
+        Most passes of "fm" and "deep" over the training data.
+    learning_rate, weight_decay : float
+        Of Adam, which trains "fm" and "deep".
+    device : str
+        "auto", "cpu", "cuda" or "mps".
+    seed : int
+
+    Attributes
+    ----------
+    columns_ : list of str
+        The columns of the frame that was learned from.
+    classes_ : ndarray
+        0 and 1.
+    losses_ : list of float
+        Of "fm" and "deep": the log-loss on the validation data after each epoch.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> X = pd.DataFrame({"who": ["ann", "bob"] * 20, "ad": ["tea"] * 20 + ["jam"] * 20})
+    >>> ResponseModel(C=10).fit(X, [1, 0] * 20).predict(X[:2]).tolist()
+    [1, 0]
     """
 
     def __init__(
         self,
-        kind="linear",
-        n_buckets=2**16,
-        C=1.0,
-        k=8,
-        hidden=(32,),
-        epochs=8,
-        lr=0.002,
-        weight_decay=1e-4,
-        device="auto",
-        seed=0,
+        method: str = "linear",
+        n_buckets: int = 2**16,
+        C: float = 1.0,
+        dim: int = 8,
+        hidden_dims: tuple[int, ...] = (32,),
+        epochs: int = 8,
+        learning_rate: float = 0.002,
+        weight_decay: float = 1e-4,
+        device: str = "auto",
+        seed: int = 0,
     ):
-        self.kind, self.n_buckets, self.C, self.k, self.hidden = kind, n_buckets, C, k, hidden
-        self.epochs, self.lr, self.weight_decay, self.device, self.seed = (
-            epochs,
-            lr,
-            weight_decay,
-            device,
-            seed,
-        )
+        self.method = method
+        self.n_buckets = n_buckets
+        self.C = C
+        self.dim = dim
+        self.hidden_dims = hidden_dims
+        self.epochs = epochs
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.device = device
+        self.seed = seed
 
     def fit(self, X: pd.DataFrame, y, validation: tuple | None = None) -> "ResponseModel":
-        """X: a frame of categories; y (n,) 0 or 1. validation: (X, y), whose log-loss chooses the epoch to keep."""
-        if self.kind not in KINDS:
-            raise UserError(f"there is no kind {self.kind!r}: choose from {', '.join(KINDS)}")
-        self.columns_, self.classes_ = list(check_frame(X, []).columns), np.array([0, 1])
+        """X: a frame of categories; y (n,) 0 or 1.
+
+        validation: (X, y), whose log-loss chooses the epoch to keep, of "fm" and "deep".
+        """
+        check_choice(self.method, RESPONSE_METHODS, "method")
+        self.columns_ = list(check_frame(X, []).columns)
+        self.classes_ = np.array([0, 1])
         y = check_labels(y, len(X), (0, 1), "responses")
         rows = self._hash(X)
-        if self.kind == "linear":
+        if self.method == "linear":
             with as_input_error("responses"):
                 self.model_ = LogisticRegression(C=self.C, max_iter=300).fit(rows, y)
             return self
+
         torch.manual_seed(self.seed)
-        self.model_ = FactorizationMachine(
-            self.n_buckets, self.k, tuple(self.hidden) if self.kind == "deep" else ()
-        )
+        hidden_dims = tuple(self.hidden_dims) if self.method == "deep" else ()
+        self.model_ = FactorizationMachine(self.n_buckets, self.dim, hidden_dims)
         self.model_.to(choose_device(self.device))
-        optimizer = torch.optim.Adam(
-            self.model_.parameters(), self.lr, weight_decay=self.weight_decay
-        )
         target = torch.tensor(y, dtype=torch.float32, device=self.model_.w0.device)
-        held = self._hash(validation[0]) if validation else None
-        held_y = (
-            check_labels(validation[1], len(validation[0]), (0, 1), "responses")
-            if validation
-            else None
+
+        def loss(model: FactorizationMachine, batch: Tensor) -> Tensor:
+            logits = self._logits(rows[batch.numpy()])  # (B,)
+            return F.binary_cross_entropy_with_logits(logits, target[batch])
+
+        history = train(
+            self.model_,
+            lambda epoch: torch.randperm(len(y)).split(BATCH_SIZE),
+            loss,
+            torch.optim.Adam(
+                self.model_.parameters(), self.learning_rate, weight_decay=self.weight_decay
+            ),
+            self.epochs,
+            validate=self._validation_loss(*validation) if validation else None,
+            patience=self.epochs,
+            clip=None,
+            precision="fp32",
         )
-        self.losses_, best, kept = [], np.inf, None
-        for _ in range(self.epochs):
-            for batch in torch.randperm(len(y)).split(1024):
-                loss = F.binary_cross_entropy_with_logits(
-                    self._logits(rows[batch.numpy()]), target[batch]
-                )
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-            if held is not None:
-                self.losses_.append(log_loss(held_y, self._proba(held), labels=[0, 1]))
-                if self.losses_[-1] < best:
-                    best, kept = (
-                        self.losses_[-1],
-                        {k: v.clone() for k, v in self.model_.state_dict().items()},
-                    )
-        if kept:
-            self.model_.load_state_dict(kept)
+        self.losses_ = [epoch["validation"] for epoch in history] if validation else []
         return self
 
     def predict_proba(self, X: pd.DataFrame) -> np.ndarray:
         """(n, 2): probabilities of no response and of a response."""
         check_is_fitted(self)
         rows = self._hash(X)
-        p = self.model_.predict_proba(rows)[:, 1] if self.kind == "linear" else self._proba(rows)
+        p = self.model_.predict_proba(rows)[:, 1] if self.method == "linear" else self._proba(rows)
         return np.column_stack([1 - p, p])
 
     def predict(self, X: pd.DataFrame) -> np.ndarray:
@@ -174,6 +222,12 @@ class ResponseModel(ClassifierMixin, BaseEstimator):
     def _logits(self, rows):
         parts = rows.indices.astype(np.int64), rows.indptr[:-1].astype(np.int64), rows.data
         return self.model_(*(torch.from_numpy(part).to(self.model_.w0.device) for part in parts))
+
+    def _validation_loss(self, X, y):
+        """For `train`: a function that measures the log-loss on these data."""
+        rows = self._hash(X)
+        y = check_labels(y, len(X), (0, 1), "responses")
+        return lambda model: log_loss(y, self._proba(rows), labels=[0, 1])
 
     @torch.no_grad()
     def _proba(self, rows):

@@ -1,16 +1,11 @@
-"""Which item comes next in a user's history: a first-order Markov chain, and a causal Transformer used the same way.
+"""Which item comes next in a user's history: a Markov chain, and a causal Transformer."""
 
->>> import pandas as pd
->>> from socialai.apps.behaviour import MarkovNextItem
->>> mine = pd.DataFrame({"user_id": [1, 1, 1, 2, 2], "item_id": list("abcab"), "time": [1, 2, 3, 1, 2]})
->>> model = MarkovNextItem(smoothing=0.1).fit(mine)
->>> model.predict([["a"]], k=1).tolist()  # after a came b, both times
-[['b']]
-"""
+from abc import ABC, abstractmethod
 
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
@@ -20,178 +15,285 @@ from torch.nn.utils.rnn import pad_sequence
 from socialai.errors import UserError
 from socialai.models.device import choose_device
 from socialai.models.training import train, warmup_linear
-from socialai.models.transformer import BOS, PAD, DecoderOnly
+from socialai.models.transformer import BOS, PAD, DecoderOnly, TransformerConfig
 from socialai.validation import as_input_error, check_frame, check_list, check_number, sorted_ids
 
 
-class MarkovNextItem(BaseEstimator):
-    """First-order Markov: how often item j came right after item i, plus `smoothing` times the popularity of j.
+class NextItemModel(BaseEstimator, ABC):
+    """What both models share: items as tokens, the next item of a history, and its rank.
 
-    smoothing=inf is popularity alone; with `newest`=n only the last n events count for it. After fit: items_.
+    Each item is a token id: those of items_ come after PAD and BOS, which the Transformer needs. A
+    subclass fills in `fit`, which calls `_sequences`, and `_scores`.
+
+    Attributes
+    ----------
+    items_ : ndarray of shape (n_items,)
+        The items, sorted.
+    token_ids_ : dict
+        {item: its token id}.
     """
 
-    def __init__(self, smoothing: float = 1.0, newest: int | None = None):
-        self.smoothing, self.newest = smoothing, newest
-
-    def fit(self, events: pd.DataFrame, y=None) -> "MarkovNextItem":
-        """events: columns user_id, item_id, time; events of one time count in the order of their rows."""
-        if self.smoothing != np.inf:
-            check_number(self.smoothing, "smoothing", 0)
-        if self.newest is not None:
-            check_number(self.newest, "newest", 1, whole=True)
-        sequences, size = self._sequences(events), len(self.items_)
-        newest = events.sort_values("time", kind="stable")["item_id"].iloc[
-            -(self.newest or len(events)) :
-        ]
-        self.popularity_ = np.bincount(self._known(newest), minlength=size + BOS + 1)[
-            BOS + 1 :
-        ] / len(newest)
-        self.follows_ = np.zeros((size + BOS + 1, size))  # no item follows PAD: popularity alone
-        for s in sequences:
-            np.add.at(self.follows_, (s[:-1], s[1:] - BOS - 1), 1)
-        return self
+    @abstractmethod
+    def fit(self, events: pd.DataFrame, y=None) -> "NextItemModel":
+        """events: columns user_id, item_id, time."""
 
     def predict(self, histories: list[list], k: int = 10) -> np.ndarray:
-        """The k items likeliest to come next, best first, (n, k). UserError for items unknown to training."""
-        check_is_fitted(self), check_number(k, "k", 1, whole=True)
-        if (
-            unknown := {item for history in _histories(histories) for item in history}
-            - self.position_.keys()
-        ):
+        """The k items likeliest to come next, best first, (n, k).
+
+        UserError for items unknown to training.
+        """
+        check_is_fitted(self, "items_")
+        check_number(k, "k", 1, whole=True)
+        items = {item for history in _histories(histories) for item in history}
+        if unknown := items - self.token_ids_.keys():
             least = min(unknown, key=str)
             raise UserError(
-                f"item {least!r} wasn't in training; {len(unknown)} of the histories' items were not"
+                f"item {least!r} wasn't in training; {len(unknown)} of the histories' items "
+                "were not"
             )
-        return self.items_[
-            np.argsort(-self._unseen_scores(histories), axis=1, kind="stable")[:, :k]
-        ]
+        order = np.argsort(-self._unseen_scores(histories), axis=1, kind="stable")
+        return self.items_[order[:, :k]]
 
     def ranks(self, histories: list[list], following: list) -> np.ndarray:
-        """Rank from 1 of the item that followed each history, (n,); inf where training didn't know it.
+        """Rank from 1 of the item that followed each history, (n,); inf where it is unknown.
 
-        Items unknown to training are left out of the histories. A tie counts against: equal scores stand before.
+        Items unknown to training are left out of the histories. A tie counts against the model:
+        equal scores stand before.
         """
-        check_is_fitted(self)
-        scores, following = self._unseen_scores(histories), _histories([following])[0]
+        check_is_fitted(self, "items_")
+        scores = self._unseen_scores(histories)
+        (following,) = _histories([following])
         if len(scores) != len(following):
             raise UserError(f"{len(scores)} histories but {len(following)} following items")
-        own = np.array([self.position_.get(item, PAD) for item in following]) - BOS - 1
-        return np.where(own >= 0, (scores >= scores[np.arange(len(own)), own, None]).sum(1), np.inf)
+        own = np.array([self.token_ids_.get(item, PAD) for item in following]) - BOS - 1
+        before = scores >= scores[np.arange(len(own)), own, None]  # (n, n_items)
+        return np.where(own >= 0, before.sum(1), np.inf)
 
     def _sequences(self, events: pd.DataFrame) -> list[np.ndarray]:
-        """Each user's items in order of time, as ids: those of items_, which this sets, come after PAD and BOS."""
+        """Each user's items in order of time, as token ids; sets items_ and token_ids_."""
         check_frame(events, ["user_id", "item_id", "time"])
         self.items_ = sorted_ids(events["item_id"].unique(), "column 'item_id'")
-        self.position_ = {item: place for place, item in enumerate(self.items_.tolist(), BOS + 1)}
+        self.token_ids_ = {
+            item: number for number, item in enumerate(self.items_.tolist(), BOS + 1)
+        }
         with as_input_error("column 'time'"):
             events = events.sort_values("time", kind="stable")
-        return [
-            ids.to_numpy()
-            for _, ids in events["item_id"].map(self.position_).groupby(events["user_id"])
-        ]
+        by_user = events["item_id"].map(self.token_ids_).groupby(events["user_id"])
+        return [tokens.to_numpy() for _, tokens in by_user]
 
     def _known(self, history: list) -> list[int]:
-        return [self.position_[item] for item in history if item in self.position_]
+        return [self.token_ids_[item] for item in history if item in self.token_ids_]
 
     def _unseen_scores(self, histories: list[list]) -> np.ndarray:
         """(n, n_items), -inf for what a history holds: nobody rates a film twice."""
         known = [self._known(history) for history in _histories(histories)]
         scores = self._scores(known)
-        for row, ids in zip(scores, known, strict=True):
-            row[np.array(ids, int) - BOS - 1] = -np.inf
+        for row, tokens in zip(scores, known, strict=True):
+            row[np.array(tokens, int) - BOS - 1] = -np.inf
         return scores
 
+    @abstractmethod
     def _scores(self, histories: list[list[int]]) -> np.ndarray:
+        """(n, n_items): the larger, the likelier comes the item after the token ids."""
+
+
+class MarkovNextItem(NextItemModel):
+    """A first-order Markov chain: how often an item came right after another, and popularity.
+
+    The score of j after i is the count of i, j plus `smoothing` times the popularity of j.
+
+    Parameters
+    ----------
+    smoothing : float
+        Weight of popularity; inf is popularity alone.
+    newest : int or None
+        Only so many of the last events count for popularity; None: all of them.
+
+    Attributes
+    ----------
+    popularity_ : ndarray of shape (n_items,)
+        Share of the events.
+    follows_ : ndarray of shape (tokens, n_items)
+        Counts of what came after each token.
+
+    Examples
+    --------
+    >>> mine = pd.DataFrame({"user_id": [1, 1, 1, 2, 2], "item_id": list("abcab")})
+    >>> model = MarkovNextItem(smoothing=0.1).fit(mine.assign(time=[1, 2, 3, 1, 2]))
+    >>> model.predict([["a"]], k=1).tolist()  # after a came b, both times
+    [['b']]
+    """
+
+    def __init__(self, smoothing: float = 1.0, newest: int | None = None):
+        self.smoothing = smoothing
+        self.newest = newest
+
+    def fit(self, events: pd.DataFrame, y=None) -> "MarkovNextItem":
+        """events: columns user_id, item_id, time; of one time in the order of their rows."""
+        if self.smoothing != np.inf:
+            check_number(self.smoothing, "smoothing", 0)
+        if self.newest is not None:
+            check_number(self.newest, "newest", 1, whole=True)
+        sequences = self._sequences(events)
+        n_items = len(self.items_)
+        n_tokens = n_items + BOS + 1
+
+        ordered = events.sort_values("time", kind="stable")["item_id"]
+        newest = self._known(ordered.iloc[-(self.newest or len(events)) :])
+        self.popularity_ = np.bincount(newest, minlength=n_tokens)[BOS + 1 :] / len(newest)
+
+        # After PAD, the token of an empty history, nothing came: popularity alone.
+        self.follows_ = np.zeros((n_tokens, n_items))
+        for tokens in sequences:
+            np.add.at(self.follows_, (tokens[:-1], tokens[1:] - BOS - 1), 1)
+        return self
+
+    def _scores(self, histories):
         if np.isinf(self.smoothing):
             return np.tile(self.popularity_, (len(histories), 1))
-        return (
-            self.follows_[[ids[-1] if ids else PAD for ids in histories]]
-            + self.smoothing * self.popularity_
-        )
+        last = [tokens[-1] if tokens else PAD for tokens in histories]
+        return self.follows_[last] + self.smoothing * self.popularity_
 
 
-def _histories(histories: list[list]) -> list[list]:
-    """Lists of items, one at least; a history may be empty."""
-    histories = [
-        check_list(history, "items", empty=True) for history in check_list(histories, "histories")
-    ]
-    with as_input_error("items"):  # a list, say, can't be one
-        set().union(*histories)
-    return histories
+class TransformerNextItem(NextItemModel):
+    """A causal Transformer that reads a user's last items and gives the next.
 
+    In training each place of a window predicts its own next item. Source: SASRec (Kang and McAuley
+    2018).
 
-class TransformerNextItem(MarkovNextItem):
-    """A causal Transformer that reads a user's last `length` items and gives the next (SASRec, Kang and McAuley 2018).
+    Parameters
+    ----------
+    d_model : int
+        Width.
+    n_layers : int
+    max_length : int
+        Items that are read.
+    dropout : float
+    epochs : int
+        Most passes over the events; fewer with validation.
+    learning_rate : float
+    seed : int
+    device : str
+        "auto", "cpu", "cuda" or "mps".
 
-    Same use as the Markov model. In training each place of a window predicts its own next item. After fit: model_.
+    Attributes
+    ----------
+    model_ : DecoderOnly
+        The network.
+    history_ : list of dict
+        What `models.training.train` tells of each epoch.
+
+    Examples
+    --------
+    >>> mine = pd.DataFrame({"user_id": [1] * 4 + [2] * 4, "item_id": list("abcdabcd")})
+    >>> model = TransformerNextItem(d_model=16, n_layers=1, max_length=4, epochs=40)
+    >>> model.fit(mine.assign(time=range(8))).predict([["a", "b"]], k=1).tolist()
+    [['c']]
     """
 
     def __init__(
         self,
-        d_model=64,
-        n_layers=2,
-        length=50,
-        dropout=0.2,
-        epochs=10,
-        lr=2e-3,
-        seed=0,
-        device="auto",
+        d_model: int = 64,
+        n_layers: int = 2,
+        max_length: int = 50,
+        dropout: float = 0.2,
+        epochs: int = 10,
+        learning_rate: float = 2e-3,
+        seed: int = 0,
+        device: str = "auto",
     ):
-        self.d_model, self.n_layers, self.length, self.dropout = d_model, n_layers, length, dropout
-        self.epochs, self.lr, self.seed, self.device = epochs, lr, seed, device
+        self.d_model = d_model
+        self.n_layers = n_layers
+        self.max_length = max_length
+        self.dropout = dropout
+        self.epochs = epochs
+        self.learning_rate = learning_rate
+        self.seed = seed
+        self.device = device
 
-    def fit(self, events: pd.DataFrame, y=None, validate=None) -> "TransformerNextItem":
-        """As Markov's. validate(self): a loss after each epoch; the best epoch is kept. self.history_: train's."""
-        sequences, rng = self._sequences(events), np.random.default_rng(self.seed)
+    def fit(
+        self,
+        events: pd.DataFrame,
+        y=None,
+        validation: tuple[list[list], ArrayLike] | None = None,
+    ) -> "TransformerNextItem":
+        """events: columns user_id, item_id, time; of one time in the order of their rows.
+
+        validation: (histories, following items): the epoch with the best nDCG@10 on them is kept,
+        and training stops after two epochs without a better one.
+        """
+        sequences = self._sequences(events)
+        rng = np.random.default_rng(self.seed)
         torch.manual_seed(self.seed)
-        size, d_ff = len(self.items_) + BOS + 1, 4 * self.d_model
-        self.model_ = DecoderOnly(0, size, self.d_model, 2, self.n_layers, d_ff, self.dropout).to(
-            choose_device(self.device)
+        config = TransformerConfig(
+            n_target=len(self.items_) + BOS + 1,
+            d_model=self.d_model,
+            n_heads=2,
+            n_layers=self.n_layers,
+            d_ff=4 * self.d_model,
+            dropout=self.dropout,
         )
-        n_batches = max(1, sum(-(-len(s) // self.length) for s in sequences) // 32)
+        self.model_ = DecoderOnly(config).to(choose_device(self.device))
+        n_batches = max(1, sum(-(-len(s) // self.max_length) for s in sequences) // 32)
 
         def batches(epoch: int) -> list[Tensor]:
-            shift = (
-                rng.integers(self.length) - self.length
-            )  # each epoch cuts the sequences at other places
+            # Each epoch cuts the sequences at other places.
+            shift = rng.integers(self.max_length) - self.max_length
             windows = [
-                s[max(i, 0) : i + self.length]
-                for s in sequences
-                for i in range(shift, len(s), self.length)
+                tokens[max(start, 0) : start + self.max_length]
+                for tokens in sequences
+                for start in range(shift, len(tokens), self.max_length)
             ]
-            rng.shuffle(windows := [w for w in windows if len(w)])
-            return [self._ids(windows[i::n_batches]) for i in range(n_batches)]
+            windows = [window for window in windows if len(window)]
+            rng.shuffle(windows)
+            return [self._padded(windows[i::n_batches]) for i in range(n_batches)]
 
-        def loss(model: DecoderOnly, ids: Tensor) -> Tensor:
-            logits = model(ids[:, :0], ids[:, :-1])  # (B, length, n_items + 2)
-            return cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), ignore_index=PAD)
+        def loss(model: DecoderOnly, tokens: Tensor) -> Tensor:
+            logits = model(tokens[:, :0], tokens[:, :-1])  # (B, length, n_tokens)
+            return cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten(), ignore_index=PAD)
 
+        def minus_ndcg(model: DecoderOnly) -> float:
+            ranks = self.ranks(*validation)
+            return -float(np.where(ranks <= 10, 1 / np.log2(1 + ranks), 0).mean())
+
+        optimizer = torch.optim.AdamW(
+            self.model_.parameters(), lr=self.learning_rate, weight_decay=0.01
+        )
         self.history_ = train(
             self.model_,
             batches,
             loss,
-            torch.optim.AdamW(self.model_.parameters(), lr=self.lr, weight_decay=0.01),
+            optimizer,
             self.epochs,
-            factor=lambda step, n_steps: warmup_linear(step, n_steps, 0.1),
-            validate=None if validate is None else lambda model: validate(self),
+            schedule=lambda step, n_steps: warmup_linear(step, n_steps, 0.1),
+            validate=None if validation is None else minus_ndcg,
             patience=2,
         )
         return self
 
-    def _ids(self, rows: list) -> Tensor:
-        """BOS and a row's ids, filled up with PAD: (B, longest + 1)."""
-        rows = [torch.as_tensor([BOS, *ids]) for ids in rows]
+    def _padded(self, rows: list) -> Tensor:
+        """BOS and a row's tokens, filled up with PAD: (B, longest + 1)."""
+        rows = [torch.as_tensor([BOS, *tokens]) for tokens in rows]
         return pad_sequence(rows, batch_first=True).to(next(self.model_.parameters()).device)
 
     @torch.no_grad()
-    def _scores(self, histories: list[list[int]]) -> np.ndarray:
+    def _scores(self, histories):
         self.model_.eval()
         parts = []
-        for i in range(0, len(histories), 256):
-            ids = self._ids([h[-(self.length - 1) :] for h in histories[i : i + 256]])
-            x = self.model_.decode(ids[:, :0], ids)  # (B, n, d_model)
-            end = x[
-                torch.arange(len(ids)), (ids != PAD).sum(1) - 1
-            ]  # (B, d_model), at the last real place
+        for start in range(0, len(histories), 256):
+            batch = histories[start : start + 256]
+            tokens = self._padded([history[-(self.max_length - 1) :] for history in batch])
+            x = self.model_.decode(tokens[:, :0], tokens)  # (B, n, d_model)
+            last = (tokens != PAD).sum(1) - 1  # the last place that isn't filled up
+            end = x[torch.arange(len(tokens)), last]  # (B, d_model)
             parts.append(self.model_.output(end)[:, BOS + 1 :].float().cpu().numpy())
         return np.concatenate(parts)
+
+
+def _histories(histories: list[list]) -> list[list]:
+    """Lists of items, one at least; a history may be empty."""
+    histories = check_list(histories, "histories")
+    histories = [check_list(history, "items", empty=True) for history in histories]
+    with as_input_error("items"):  # a list, say, can't be one
+        set().union(*histories)
+    return histories

@@ -6,17 +6,44 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from socialai.errors import UserError
+from socialai.evaluation import bootstrap
 from socialai.validation import check_number, check_numbers, check_scored
+
+EQUAL = 1e-9  # costs that differ by less are equal: their sums are rounded
 
 
 class ThreeWayDecision(BaseEstimator):
-    """Two thresholds from three costs: show below low_, reject from high_ on, a person reviews between them.
+    """Two thresholds from three costs: show, send to a person, or reject.
 
-    miss: what it costs to show a post that breaks the rules; wrong_reject: to reject one that doesn't; review: to have
-    a person look, who is taken to decide rightly. capacity: largest share of posts that people can review (None: any).
-    `fit` finds the pair of least mean cost on the cases given, exactly; of equal pairs the one that rejects, then
-    reviews, fewest. With calibrated probabilities it tends to low = review / miss, high = 1 - review / wrong_reject
-    (Chow 1970). After fit: low_, high_, cost_ (mean cost a case on those cases).
+    A post is shown below low_, rejected from high_ on, and a person reviews it between them. `fit`
+    finds the pair of least mean cost on the cases given, exactly; of equal pairs the one that
+    rejects, then reviews, fewest. With calibrated probabilities it tends to low = review / miss and
+    high = 1 - review / wrong_reject. Source: Chow 1970.
+
+    Parameters
+    ----------
+    miss : float
+        What it costs to show a post that breaks the rules.
+    wrong_reject : float
+        What it costs to reject one that doesn't.
+    review : float
+        What it costs to have a person look, who is taken to decide rightly.
+    capacity : float or None
+        Largest share of posts that people can review. None: any.
+
+    Attributes
+    ----------
+    low_, high_ : float
+        The two thresholds.
+    cost_ : float
+        Mean cost a case on the cases of `fit`.
+
+    Examples
+    --------
+    >>> policy = ThreeWayDecision(miss=10, wrong_reject=4, review=1)
+    >>> policy = policy.fit([0.1, 0.2, 0.4, 0.6, 0.8, 0.9], [0, 0, 1, 0, 1, 1])
+    >>> policy.predict([0.1, 0.5, 0.9]).tolist()
+    ['show', 'review', 'reject']
     """
 
     def __init__(
@@ -31,90 +58,91 @@ class ThreeWayDecision(BaseEstimator):
         self.review = review
         self.capacity = capacity
 
-    def fit(self, scores, y):
-        """Choose low_ and high_ for scores (n,), larger: worse, and truth y (n,) of 0 and 1: validation, not test."""
-        check_numbers(
-            [self.miss, self.wrong_reject, self.review],
-            "the costs miss, wrong_reject and review",
-            0,
-        )
+    def fit(self, scores, y) -> "ThreeWayDecision":
+        """Choose low_ and high_ on validation cases, not on test ones.
+
+        scores (n,): the larger, the worse; y (n,): the truth, 1 where a post breaks the rules.
+        """
+        costs = [self.miss, self.wrong_reject, self.review]
+        check_numbers(costs, "the costs miss, wrong_reject and review", 0)
         if self.capacity is not None:
             check_number(self.capacity, "capacity", 0, 1)
         y, scores = check_scored(y, scores)
         order = np.argsort(scores, kind="stable")
-        ranked, bad = scores[order], y[order]
+        ranked = scores[order]
+        bad = y[order]
         n = len(ranked)
-        # Show the first i, reject from j on: cost(i, j) = shown(i) + review (j - i) + rejected(j), i <= j.
-        shown = self.miss * np.concatenate([[0], np.cumsum(bad)])  # (n + 1,)
-        rejected = self.wrong_reject * ((1 - bad).sum() - np.concatenate([[0], np.cumsum(1 - bad)]))
+
+        # Show the first i, reject from j on, i <= j: the cost of i and j is
+        # shown[i] + review * (j - i) + rejected[j] = left[i] + right[j].
+        bad_before = np.concatenate([[0], np.cumsum(bad)])  # (n + 1,)
+        good_before = np.concatenate([[0], np.cumsum(1 - bad)])
+        shown = self.miss * bad_before
+        rejected = self.wrong_reject * ((1 - bad).sum() - good_before)
         places = np.arange(n + 1)
-        between = np.concatenate(
-            [[True], ranked[1:] != ranked[:-1], [True]]
-        )  # equal scores stay together
-        left = pd.Series(np.where(between, shown - self.review * places, np.nan))
-        right = np.where(between, rejected + self.review * places, np.nan)
+
+        # Equal scores stay together: only places between different ones are cuts.
+        is_cut = np.concatenate([[True], ranked[1:] != ranked[:-1], [True]])
+        left = pd.Series(np.where(is_cut, shown - self.review * places, np.nan))
+        right = np.where(is_cut, rejected + self.review * places, np.nan)
+
+        # For each j the best i that leaves no more to review than the capacity.
         width = n + 1 if self.capacity is None else int(self.capacity * n) + 1
-        best_left = (
-            left.rolling(width, min_periods=1).min().to_numpy()
-        )  # of i from j - width + 1 to j
+        best_left = left.rolling(width, min_periods=1).min().to_numpy()
         total = best_left + right
-        j = int(places[total <= np.nanmin(total) + 1e-9][-1])
+        j = int(places[total <= np.nanmin(total) + EQUAL][-1])
         window = left.to_numpy()[max(0, j - width + 1) : j + 1]
-        i = j - len(window) + 1 + int(np.flatnonzero(window <= best_left[j] + 1e-9)[-1])
-        edges = np.concatenate(
-            [[-np.inf], (ranked[1:] + ranked[:-1]) / 2, [np.inf]]
-        )  # halfway between neighbours
-        self.low_, self.high_, self.cost_ = float(edges[i]), float(edges[j]), float(total[j] / n)
+        i = j - len(window) + 1 + int(np.flatnonzero(window <= best_left[j] + EQUAL)[-1])
+
+        # A threshold lies halfway between two neighbours.
+        edges = np.concatenate([[-np.inf], (ranked[1:] + ranked[:-1]) / 2, [np.inf]])
+        self.low_ = float(edges[i])
+        self.high_ = float(edges[j])
+        self.cost_ = float(total[j] / n)
         return self
 
     def predict(self, scores) -> np.ndarray:
         """ "show", "review" or "reject" for each score, (n,)."""
-        check_is_fitted(self, "low_")
+        check_is_fitted(self)
         scores = check_numbers(scores, "scores")
-        return np.where(
-            scores >= self.high_, "reject", np.where(scores >= self.low_, "review", "show")
-        )
+        not_shown = np.where(scores >= self.high_, "reject", "review")
+        return np.where(scores >= self.low_, not_shown, "show")
 
     def costs(self, scores, y) -> np.ndarray:
         """What each decision costs, (n,): its mean is the cost a post."""
+        check_is_fitted(self)
         y, scores = check_scored(y, scores)
-        decision, bad = self.predict(scores), y.astype(bool)
-        wrong = np.where(decision == "show", self.miss * bad, self.wrong_reject * ~bad)
-        return np.where(decision == "review", self.review, wrong)
+        decision = self.predict(scores)
+        bad = y.astype(bool)
+        mistakes = np.where(decision == "show", self.miss * bad, self.wrong_reject * ~bad)
+        return np.where(decision == "review", self.review, mistakes)
 
 
-def precision_at_recall(
-    y, scores, recall: float = 0.9, seed: int = 0, resamples: int = 500
-) -> dict:
-    """Precision where the threshold is as high as `recall` of the positives allows, with a 95 % interval.
+def precision_at_recall(y, scores, recall: float = 0.9, seed: int = 0) -> dict:
+    """Precision where the threshold is as high as `recall` of the positives allows.
 
-    y (n,) of 0 and 1, scores (n,). Returns {"precision", "interval_95", "threshold", "flagged"}, the last being the
-    share of all cases at or above the threshold. The interval is a bootstrap of cases with the threshold found anew.
+    y (n,) of 0 and 1, scores (n,). Returns {"precision": Interval, "threshold", "flagged"}, the
+    last being the share of all cases at or above the threshold. The interval is a bootstrap of
+    cases with the threshold found anew in each resample.
     """
     y, scores = check_scored(y, scores)
-    (
-        check_number(recall, "recall", 0, 1, above=True),
-        check_number(resamples, "resamples", 1, whole=True),
-    )
+    check_number(recall, "recall", 0, 1, above=True)
     if not y.any():
         raise UserError("precision at a recall needs positive cases: there are none")
 
-    def at(rows: np.ndarray) -> tuple[float, float, float]:
-        positive = np.sort(scores[rows][y[rows] == 1])[::-1]
-        if not len(positive):
-            return np.nan, np.nan, np.nan
-        threshold = positive[int(np.ceil(recall * len(positive) - 1e-9)) - 1]
-        flagged = scores[rows] >= threshold
-        return y[rows][flagged].mean(), threshold, flagged.mean()
+    def threshold_of(y: np.ndarray, scores: np.ndarray) -> float:
+        positive = np.sort(scores[y == 1])[::-1]
+        n_caught = int(np.ceil(recall * len(positive) - EQUAL))
+        return positive[n_caught - 1]
 
-    rng = np.random.default_rng(seed)
-    precision, threshold, flagged = map(float, at(np.arange(len(y))))
-    drawn = [at(rng.integers(len(y), size=len(y)))[0] for _ in range(resamples)]
-    low, high = np.nanquantile(drawn, [0.025, 0.975])
-    interval = [float(low), float(high)]
+    def precision(y: np.ndarray, scores: np.ndarray) -> float:
+        if not y.any():
+            return np.nan  # a resample without positives says nothing
+        return y[scores >= threshold_of(y, scores)].mean()
+
+    threshold = float(threshold_of(y, scores))
     return {
-        "precision": precision,
-        "interval_95": interval,
+        "precision": bootstrap(precision, y, scores, seed=seed),
         "threshold": threshold,
-        "flagged": flagged,
+        "flagged": float((scores >= threshold).mean()),
     }

@@ -7,46 +7,67 @@ import numpy as np
 import pandas as pd
 from pypinyin import lazy_pinyin
 
-SENTENCE = re.compile(r"[一-鿿]+")
-BETWEEN = re.compile(r"[\s，。！？；：、,.!?;:~～…]+")
-COMMONEST = "的"
+CHINESE_ONLY = re.compile(r"[一-鿿]+")
+BETWEEN_SENTENCES = re.compile(r"[\s，。！？；：、,.!?;:~～…]+")
+COMMONEST_CHARACTER = "的"
 
 
-def sentences(text: str, shortest: int = 4, longest: int = 20) -> list[str]:
-    """The sentences of a review that consist of Chinese characters only, `shortest` to `longest` of them.
+def split_sentences(text: str, shortest: int = 4, longest: int = 20) -> list[str]:
+    """The sentences of a review of Chinese characters only, `shortest` to `longest` of them.
 
-    A piece between two marks that holds a digit or a Latin letter is left out whole: its pinyin would have a gap.
+    A piece between two marks that holds a digit or a Latin letter is left out whole: its pinyin
+    would have a gap.
     """
     return [
-        s for s in BETWEEN.split(text) if shortest <= len(s) <= longest and SENTENCE.fullmatch(s)
+        piece
+        for piece in BETWEEN_SENTENCES.split(text)
+        if shortest <= len(piece) <= longest and CHINESE_ONLY.fullmatch(piece)
     ]
 
 
-def pairs(reviews: pd.DataFrame, limit: int | None = None, seed: int = 0) -> pd.DataFrame:
-    """Columns characters (str) and syllables (list of str without tones), one row a distinct sentence of the reviews.
+def sentence_pairs(reviews: pd.DataFrame, limit: int | None = None, seed: int = 0) -> pd.DataFrame:
+    """One row a distinct sentence of the reviews: characters (str), syllables (list, no tones).
 
-    pypinyin reads a character by the phrase it stands in (heteronyms). limit: so many sentences, drawn at random.
+    pypinyin reads a character by the phrase it stands in (heteronyms).
+    limit: so many sentences, drawn at random.
     """
-    found = pd.Series(list(dict.fromkeys(s for text in reviews["text"] for s in sentences(text))))
-    if limit is not None and limit < len(found):
-        found = found.sample(limit, random_state=seed)
-    frame = pd.DataFrame({"characters": found.to_list()})
-    frame["syllables"] = [lazy_pinyin(s) for s in frame["characters"]]
-    return frame[frame["characters"].str.len() == frame["syllables"].str.len()].reset_index(
-        drop=True
-    )
+    found = [sentence for text in reviews["text"] for sentence in split_sentences(text)]
+    distinct = pd.Series(list(dict.fromkeys(found)))
+    if limit is not None and limit < len(distinct):
+        distinct = distinct.sample(limit, random_state=seed)
+
+    # A sentence whose pinyin has not one syllable a character can't be aligned.
+    pairs = pd.DataFrame({"characters": distinct.to_list()})
+    pairs["syllables"] = [lazy_pinyin(sentence) for sentence in pairs["characters"]]
+    aligned = pairs["characters"].str.len() == pairs["syllables"].str.len()
+    return pairs[aligned].reset_index(drop=True)
 
 
-def lexicon(train: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """{syllable: {character: P(syllable | character)}} of the training sentences, the most frequent character first."""
-    counts, total = defaultdict(Counter), Counter("".join(train["characters"]))
-    for characters, syllables in zip(train["characters"], train["syllables"], strict=True):
-        for c, s in zip(characters, syllables, strict=True):
-            counts[s][c] += 1
-    return {s: {c: n / total[c] for c, n in counter.most_common()} for s, counter in counts.items()}
+def build_lexicon(pairs: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """{syllable: {character: P(syllable | character)}} of the training sentences.
+
+    The characters of a syllable stand in the order of their frequency, the most frequent first.
+    """
+    counts = defaultdict(Counter)
+    for characters, syllables in zip(pairs["characters"], pairs["syllables"], strict=True):
+        for character, syllable in zip(characters, syllables, strict=True):
+            counts[syllable][character] += 1
+    total = Counter("".join(pairs["characters"]))
+    return {
+        syllable: {character: n / total[character] for character, n in counter.most_common()}
+        for syllable, counter in counts.items()
+    }
 
 
-def covered(frame: pd.DataFrame, words: dict[str, dict[str, float]]) -> np.ndarray:
+def in_lexicon(pairs: pd.DataFrame, lexicon: dict[str, dict[str, float]]) -> np.ndarray:
     """(N,) True for the sentences whose every character is among its syllable's in the lexicon."""
-    rows = zip(frame["characters"], frame["syllables"], strict=True)
-    return np.array([all(c in words.get(s, {}) for c, s in zip(*row, strict=True)) for row in rows])
+    rows = zip(pairs["characters"], pairs["syllables"], strict=True)
+    return np.array(
+        [
+            all(
+                character in lexicon.get(syllable, {})
+                for character, syllable in zip(characters, syllables, strict=True)
+            )
+            for characters, syllables in rows
+        ]
+    )

@@ -1,93 +1,138 @@
-"""Baselines that only count: n-gram models of characters, and the most probable sentence by Viterbi's search."""
+"""Baselines that only count: n-gram models of characters, and the most probable sentence."""
 
 from collections import Counter
+from typing import NamedTuple
 
 import numpy as np
 
-START, END = "<s>", "</s>"
+START = "<s>"
+END = "</s>"
+BACKSTOP_DISCOUNT = 0.5  # where no n-gram occurs just once, so that none can be estimated
+
+
+class Level(NamedTuple):
+    """What is counted of n-grams of one length. An n-gram is one number, its key."""
+
+    keys: np.ndarray  # (N,), sorted
+    counts: np.ndarray  # (N,)
+    contexts: np.ndarray  # (M,) keys of all but the last character, sorted
+    totals: np.ndarray  # (M,) counts of a context
+    types: np.ndarray  # (M,) different characters that follow a context
+    discount: float
 
 
 class NGram:
-    """A character model of order 1, 2 or 3: interpolated Kneser-Ney (Kneser and Ney 1995), discount n1 / (n1 + 2 n2).
+    """A character model of order 1, 2 or 3: interpolated Kneser-Ney, discount n1 / (n1 + 2 n2).
 
     Trained on sentences; every sentence ends in END, and is preceded by order - 1 times START.
+    Source: Kneser and Ney 1995.
     """
 
-    def __init__(self, order: int, train: list[str]):
+    def __init__(self, order: int, sentences: list[str]):
         self.order = order
-        self.id = {c: i for i, c in enumerate([START, END, *sorted(set("".join(train)))])}
-        self.size = len(self.id)
-        grams = Counter()
-        for text in train:
-            row = [0] * (order - 1) + [self.id[c] for c in text] + [1]
-            grams.update(tuple(row[i : i + order]) for i in range(len(row) - order + 1))
-        self.levels = []  # one a length: (keys, counts), sorted by key, then the contexts' totals, types and discount
-        for length in range(order, 0, -1):
-            self.levels.append(self._level(grams))
-            # Shorter n-grams count in how many contexts they occur, not how often: Kneser and Ney's idea.
-            grams = Counter(gram[1:] for gram in grams) if length > 1 else None
-        self.levels.reverse()
+        characters = [START, END, *sorted(set("".join(sentences)))]
+        self.character_id = {character: i for i, character in enumerate(characters)}
+        self.n_characters = len(characters)
+        self.levels = self._count(sentences)  # of length 1, 2, ..., order
 
-    def _level(self, grams: Counter) -> tuple:
+    def _count(self, sentences: list[str]) -> list[Level]:
+        start = self.character_id[START]
+        end = self.character_id[END]
+        grams = Counter()
+        for sentence in sentences:
+            inside = [self.character_id[character] for character in sentence]
+            row = [start] * (self.order - 1) + inside + [end]
+            grams.update(tuple(row[i : i + self.order]) for i in range(len(row) - self.order + 1))
+        levels = [self._level(grams)]
+        for _ in range(self.order - 1):
+            # Shorter n-grams count in how many contexts they occur, not how often: Kneser and
+            # Ney's idea.
+            grams = Counter(gram[1:] for gram in grams)
+            levels.append(self._level(grams))
+        return levels[::-1]
+
+    def _level(self, grams: Counter) -> Level:
         keys = np.array([self._key(gram) for gram in grams], dtype=np.int64)
         counts = np.array(list(grams.values()), dtype=float)
         order = np.argsort(keys)
-        keys, counts = keys[order], counts[order]
-        contexts, where = np.unique(keys // self.size, return_inverse=True)
-        once, twice = (counts == 1).sum(), (counts == 2).sum()
-        discount = once / (once + 2 * twice) if once else 0.5
-        return keys, counts, contexts, np.bincount(where, counts), np.bincount(where), discount
+        contexts, context_of = np.unique(keys[order] // self.n_characters, return_inverse=True)
+        once = (counts == 1).sum()
+        twice = (counts == 2).sum()
+        return Level(
+            keys=keys[order],
+            counts=counts[order],
+            contexts=contexts,
+            totals=np.bincount(context_of, counts[order]),
+            types=np.bincount(context_of),
+            discount=once / (once + 2 * twice) if once else BACKSTOP_DISCOUNT,
+        )
 
-    def _key(self, ids) -> int:
+    def _key(self, ids: tuple[int, ...]) -> int:
         key = 0
         for i in ids:
-            key = key * self.size + int(i)
+            key = key * self.n_characters + int(i)
         return key
 
     def probability(self, contexts: np.ndarray, characters: np.ndarray) -> np.ndarray:
-        """P(c | context), (S, C), for each context's last order - 1 ids (S, order - 1) and ids c, (C,) or (S, C)."""
-        p = np.full(np.broadcast_shapes((len(contexts), 1), characters.shape), 1 / self.size)
-        for length, (keys, counts, seen, totals, types, discount) in enumerate(self.levels):
+        """P(c | context), (S, C).
+
+        contexts: each one's last order - 1 ids (S, order - 1). characters: ids c, (C,) or (S, C).
+        """
+        shape = np.broadcast_shapes((len(contexts), 1), characters.shape)
+        p = np.full(shape, 1 / self.n_characters)
+        for length, level in enumerate(self.levels):
             context = np.zeros(len(contexts), dtype=np.int64)
             for column in range(self.order - 1 - length, self.order - 1):
-                context = context * self.size + contexts[:, column]
-            at = np.searchsorted(seen, context).clip(max=len(seen) - 1)
-            known = (seen[at] == context)[
-                :, None
-            ]  # (S, 1): an unseen context leaves the shorter model as it is
-            wanted = context[:, None] * self.size + characters
-            place = np.searchsorted(keys, wanted).clip(max=len(keys) - 1)
-            count = np.where(keys[place] == wanted, counts[place], 0.0)
-            total, free = totals[at][:, None], discount * types[at][:, None]
-            p = np.where(known, (np.maximum(count - discount, 0) + free * p) / total, p)
+                context = context * self.n_characters + contexts[:, column]
+            at = np.searchsorted(level.contexts, context).clip(max=len(level.contexts) - 1)
+            known = (level.contexts[at] == context)[:, None]  # (S, 1)
+
+            wanted = context[:, None] * self.n_characters + characters  # (S, C)
+            place = np.searchsorted(level.keys, wanted).clip(max=len(level.keys) - 1)
+            count = np.where(level.keys[place] == wanted, level.counts[place], 0.0)
+
+            # What the discount frees goes to the shorter model, and an unseen context leaves all
+            # to it.
+            total = level.totals[at][:, None]
+            free = level.discount * level.types[at][:, None]
+            p = np.where(known, (np.maximum(count - level.discount, 0) + free * p) / total, p)
         return p
 
 
 def viterbi(model: NGram, candidates: list[dict[str, float]], beam: int = 100) -> str:
-    """The most probable sentence, one character from each position's {character: P(syllable | character)}.
+    """The most probable sentence, one character from each position's candidates.
 
-    A state is the last order - 1 characters; `beam` of them are kept a position. With order 2 the search is exact as
-    soon as the beam holds every character of a syllable. Source: Viterbi 1967.
+    candidates: {character: P(syllable | character)} of each position. A hidden Markov model:
+    characters are hidden, syllables are seen. A state is the last order - 1 characters; `beam` of
+    them are kept a position. With order 2 the search is exact as soon as the beam holds every
+    character of a syllable. Source: Viterbi 1967.
     """
-    states, scores, history = np.zeros((1, model.order - 1), dtype=np.int64), np.zeros(1), []
+    states = np.zeros((1, model.order - 1), dtype=np.int64)
+    scores = np.zeros(1)
+    history = []
     for options in [*candidates, {END: 1.0}]:
-        ids = np.array([model.id[c] for c in options])
-        emission = np.log(
-            list(options.values())
-        )  # a hidden Markov model: characters are hidden, syllables seen
+        ids = np.array([model.character_id[character] for character in options])
+        emission = np.log(list(options.values()))  # (C,)
         total = scores[:, None] + np.log(model.probability(states, ids)) + emission  # (S, C)
-        longer = np.concatenate(
+
+        # The states one character further, the best first; of equal ones the best path only.
+        extended = np.concatenate(
             [np.repeat(states, len(ids), 0), np.tile(ids, len(states))[:, None]], 1
-        )[:, 1:]
+        )
+        longer = extended[:, 1:]
         best = np.argsort(-total, axis=None, kind="stable")
-        key = longer @ (model.size ** np.arange(longer.shape[1], dtype=np.int64))
-        best = best[np.sort(np.unique(key[best], return_index=True)[1])][
-            :beam
-        ]  # of equal states the best path only
+        key = longer @ (model.n_characters ** np.arange(longer.shape[1], dtype=np.int64))
+        first = np.sort(np.unique(key[best], return_index=True)[1])
+        best = best[first][:beam]
+
         history.append((list(options), best // len(ids), best % len(ids)))
-        states, scores = longer[best], total.ravel()[best]
-    at, text = int(scores.argmax()), []
-    for options, back, chosen in reversed(history):
+        states = longer[best]
+        scores = total.ravel()[best]
+
+    # Back along the best path; END, read first, is no character of the sentence.
+    at = int(scores.argmax())
+    text = []
+    for options, came_from, chosen in reversed(history):
         text.append(options[chosen[at]])
-        at = back[at]
+        at = came_from[at]
     return "".join(reversed(text[1:]))

@@ -1,122 +1,217 @@
-"""Matrix factorisation: SVD, ALS, BPR, and the library implicit."""
+"""Matrix factorisation: SVD, ALS, BPR by hand, and the library implicit."""
 
 import numpy as np
 import torch
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from socialai.apps.recommendation.base import RatingModel, Recommender, estimator
-from socialai.errors import UserError
+from socialai.apps.recommendation.base import RatingModel, Recommender
+from socialai.validation import check_choice
+
+IMPLICIT_METHODS = ("als", "bpr")
 
 
-@estimator
 class SVD(RatingModel):
-    """Funk's matrix factorisation with biases, by stochastic gradient descent on the squared error of the ratings.
+    """Funk's matrix factorisation with biases, by stochastic gradient descent on squared errors.
 
-    Defaults are those of the published row. batch_size: ratings that share a step, their updates summed, for speed;
-    1 is the sequential algorithm. Source: Koren, Bell and Volinsky 2009.
+    The defaults are those of the published row. Source: Koren, Bell and Volinsky 2009.
+
+    Parameters
+    ----------
+    dim : int
+        Numbers in the vector of a user and of an item.
+    epochs : int
+        Passes over the ratings.
+    learning_rate : float
+    regularization : float
+        Penalty on the square of every number that is learned.
+    batch_size : int
+        Ratings that share a step, their updates summed, for speed; 1 is the sequential algorithm.
+    seed : int
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = [("ann", "tea", 5), ("ann", "jam", 1), ("bob", "tea", 4), ("bob", "jam", 2)]
+    >>> ratings = pd.DataFrame(rows, columns=["user_id", "item_id", "rating"])
+    >>> model = SVD(dim=2, epochs=50).fit(ratings)
+    >>> bool(model.predict(ratings)[0] > model.predict(ratings)[1])
+    True
     """
 
-    n_factors: int = 150
-    epochs: int = 15
-    learning_rate: float = 0.005
-    regularization: float = 0.02
-    batch_size: int = 256
-    seed: int = 0
+    def __init__(
+        self,
+        dim: int = 150,
+        epochs: int = 15,
+        learning_rate: float = 0.005,
+        regularization: float = 0.02,
+        batch_size: int = 256,
+        seed: int = 0,
+    ):
+        self.dim = dim
+        self.epochs = epochs
+        self.learning_rate = learning_rate
+        self.regularization = regularization
+        self.batch_size = batch_size
+        self.seed = seed
 
     def _fit(self, u, i, ratings):
         generator = torch.Generator().manual_seed(self.seed)
+        n_users, n_items = self.seen_.shape
+        p = 0.1 * torch.randn(n_users, self.dim, generator=generator)
+        q = 0.1 * torch.randn(n_items, self.dim, generator=generator)
+        b = torch.zeros(n_users)  # biases of users
+        c = torch.zeros(n_items)  # biases of items
+        u = torch.tensor(u)
+        i = torch.tensor(i)
         y = torch.tensor(ratings["rating"].to_numpy(np.float32))
         self.mean_ = float(y.mean())
-        p, q = (0.1 * torch.randn(n, self.n_factors, generator=generator) for n in self.seen_.shape)
-        b, c = torch.zeros(len(p)), torch.zeros(len(q))  # biases of users and of items
-        u, i, penalty = torch.tensor(u), torch.tensor(i), self.regularization
+
+        rate = self.learning_rate
+        penalty = self.regularization
         for _ in range(self.epochs):
             for rows in torch.randperm(len(y), generator=generator).split(self.batch_size):
-                user, item = u[rows], i[rows]
-                p_u, q_i, b_u, c_i = (
-                    p[user],
-                    q[item],
-                    b[user],
-                    c[item],
-                )  # (B, f), (B, f), (B,), (B,)
+                # All values before the step, so that each update sees the same ones.
+                user = u[rows]
+                item = i[rows]
+                p_u, q_i = p[user], q[item]  # (B, dim)
+                b_u, c_i = b[user], c[item]  # (B,)
                 error = y[rows] - self.mean_ - b_u - c_i - (p_u * q_i).sum(1)  # (B,)
-                b.index_add_(0, user, error - penalty * b_u, alpha=self.learning_rate)
-                c.index_add_(0, item, error - penalty * c_i, alpha=self.learning_rate)
-                p.index_add_(
-                    0, user, error[:, None] * q_i - penalty * p_u, alpha=self.learning_rate
-                )
-                q.index_add_(
-                    0, item, error[:, None] * p_u - penalty * q_i, alpha=self.learning_rate
-                )
-        self.user_factors_, self.item_factors_, self.user_bias_, self.item_bias_ = (
-            x.numpy() for x in (p, q, b, c)
-        )
+
+                b.index_add_(0, user, error - penalty * b_u, alpha=rate)
+                c.index_add_(0, item, error - penalty * c_i, alpha=rate)
+                p.index_add_(0, user, error[:, None] * q_i - penalty * p_u, alpha=rate)
+                q.index_add_(0, item, error[:, None] * p_u - penalty * q_i, alpha=rate)
+
+        self.user_factors_ = p.numpy()
+        self.item_factors_ = q.numpy()
+        self.user_bias_ = b.numpy()
+        self.item_bias_ = c.numpy()
 
 
 def least_squares(other: np.ndarray, rows: sparse.csr_matrix, penalty: float) -> np.ndarray:
-    """Half a step of ALS: for each row r the factors x that minimise sum (r_j - x . other_j)^2 + penalty n_r |x|^2.
+    """Half a step of ALS: the factors of one side, given those of the other, in closed form.
 
-    other: (m, f). rows: (n, m), of which the n_r stored numbers of a row are its ratings. Source: Zhou et al. 2008.
+    For each row r the x that minimise sum_j (r_j - x . other_j)^2 + penalty n_r |x|^2, (n, dim).
+    other: (m, dim). rows: (n, m), of which the n_r stored numbers of a row are its ratings; a row
+    without any stays 0. Source: Zhou et al. 2008.
     """
     solved = np.zeros((rows.shape[0], other.shape[1]))
-    for r, (start, end) in enumerate(zip(rows.indptr[:-1], rows.indptr[1:], strict=True)):
+    for r in range(rows.shape[0]):
+        start, end = rows.indptr[r : r + 2]
         if end > start:
-            z = other[rows.indices[start:end]]  # (n_r, f)
-            solved[r] = np.linalg.solve(
-                z.T @ z + penalty * (end - start) * np.eye(z.shape[1]), z.T @ rows.data[start:end]
-            )
+            z = other[rows.indices[start:end]]  # (n_r, dim)
+            ridge = penalty * (end - start) * np.eye(z.shape[1])
+            solved[r] = np.linalg.solve(z.T @ z + ridge, z.T @ rows.data[start:end])
     return solved
 
 
-@estimator
 class ALS(RatingModel):
-    """Explicit alternating least squares: users' factors given the items', then the reverse, each in closed form.
+    """Explicit alternating least squares: users' factors given the items', then the reverse.
 
-    Defaults are those of the published row (Spark's: no biases, penalty times the number of ratings).
+    Each half is solved in closed form. The defaults are those of the published row (Spark's: no
+    biases, and a penalty times the number of ratings).
+
+    Parameters
+    ----------
+    dim : int
+        Numbers in the vector of a user and of an item.
+    epochs : int
+        Times that both sides are solved.
+    regularization : float
+        Penalty on squared factors, times the number of ratings of the row.
+    seed : int
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = [("ann", "tea", 5), ("ann", "jam", 1), ("bob", "tea", 4), ("bob", "jam", 2)]
+    >>> ratings = pd.DataFrame(rows, columns=["user_id", "item_id", "rating"])
+    >>> ALS(dim=2).fit(ratings).predict(ratings).round().tolist()
+    [5.0, 1.0, 4.0, 2.0]
     """
 
-    n_factors: int = 10
-    epochs: int = 15
-    regularization: float = 0.05
-    seed: int = 0
+    def __init__(
+        self,
+        dim: int = 10,
+        epochs: int = 15,
+        regularization: float = 0.05,
+        seed: int = 0,
+    ):
+        self.dim = dim
+        self.epochs = epochs
+        self.regularization = regularization
+        self.seed = seed
 
     def _fit(self, u, i, ratings):
         observed = sparse.csr_matrix((ratings["rating"].to_numpy(float), (u, i)), self.seen_.shape)
-        start = np.random.default_rng(self.seed).normal(size=(len(self.items_), self.n_factors))
+        turned = observed.T.tocsr()
+
+        # The items begin as random directions of length 1.
+        start = np.random.default_rng(self.seed).normal(size=(len(self.items_), self.dim))
         self.item_factors_ = start / np.linalg.norm(start, axis=1, keepdims=True)
         for _ in range(self.epochs):
             self.user_factors_ = least_squares(self.item_factors_, observed, self.regularization)
-            self.item_factors_ = least_squares(
-                self.user_factors_, observed.T.tocsr(), self.regularization
-            )
-        self.mean_, self.user_bias_, self.item_bias_ = (
-            0.0,
-            np.zeros(len(self.users_)),
-            np.zeros(len(self.items_)),
-        )
+            self.item_factors_ = least_squares(self.user_factors_, turned, self.regularization)
+
+        self.mean_ = 0.0
+        self.user_bias_ = np.zeros(len(self.users_))
+        self.item_bias_ = np.zeros(len(self.items_))
 
 
-@estimator
 class BPR(Recommender):
-    """Bayesian personalised ranking: a rated item should score above another one (Rendle et al. 2009), by SGD.
+    """Bayesian personalised ranking: a rated item should score above another one, by SGD.
 
-    Defaults are those of the published row. popular_negatives: draw the other item as often as it is rated, as the
-    library implicit does, rather than each alike. batch_size: triples that share a step, their updates summed.
+    The defaults are those of the published row. Source: Rendle et al. 2009.
+
+    Parameters
+    ----------
+    dim : int
+        Numbers in the vector of a user and of an item, beside the item's bias.
+    epochs : int
+        Passes, of as many triples (user, rated item, other item) as there are ratings.
+    learning_rate : float
+    regularization : float
+        Penalty on the square of every factor.
+    popular_negatives : bool
+        Draw the other item as often as it is rated, as the library implicit does, rather than
+        each alike.
+    batch_size : int
+        Triples that share a step, their updates summed.
+    seed : int
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = [("ann", "tea"), ("ann", "jam"), ("bob", "tea"), ("bob", "jam"), ("cyd", "tea")]
+    >>> ratings = pd.DataFrame(rows, columns=["user_id", "item_id"]).assign(rating=1)
+    >>> BPR(dim=4, batch_size=1).fit(ratings).recommend(["cyd"])["item_id"].tolist()
+    ['jam']
     """
 
-    n_factors: int = 200
-    epochs: int = 15
-    learning_rate: float = 0.075
-    regularization: float = 1e-3
-    popular_negatives: bool = False
-    batch_size: int = 256
-    seed: int = 0
+    def __init__(
+        self,
+        dim: int = 200,
+        epochs: int = 15,
+        learning_rate: float = 0.075,
+        regularization: float = 1e-3,
+        popular_negatives: bool = False,
+        batch_size: int = 256,
+        seed: int = 0,
+    ):
+        self.dim = dim
+        self.epochs = epochs
+        self.learning_rate = learning_rate
+        self.regularization = regularization
+        self.popular_negatives = popular_negatives
+        self.batch_size = batch_size
+        self.seed = seed
 
     def _fit(self, u, i, ratings):
-        rng, generator = np.random.default_rng(self.seed), torch.Generator().manual_seed(self.seed)
+        rng = np.random.default_rng(self.seed)
+        generator = torch.Generator().manual_seed(self.seed)
         p, q = (
-            (torch.rand(n, self.n_factors + 1, generator=generator) - 0.5) / self.n_factors
+            (torch.rand(n, self.dim + 1, generator=generator) - 0.5) / self.dim
             for n in self.seen_.shape
         )
         p[:, -1], q[:, -1] = 1, 0  # the last factor is the item's bias
@@ -138,38 +233,61 @@ class BPR(Recommender):
         self.user_factors_, self.item_factors_ = p.numpy(), q.numpy()
 
 
-@estimator
 class Implicit(Recommender):
-    """The library implicit: method "als" (whether a user rated, not how: Hu, Koren and Volinsky 2008) or "bpr".
+    """Factorisation by the library implicit, which asks whether a user rated, and not how.
 
-    options: further arguments of its class, as (name, value) pairs. One thread, so that a seed reproduces.
+    One thread, so that a seed reproduces.
+
+    Parameters
+    ----------
+    method : {"als", "bpr"}
+        Alternating least squares on rated or not (Hu, Koren and Volinsky 2008), or BPR.
+    dim : int
+        Numbers in the vector of a user and of an item.
+    epochs : int
+        The library's iterations.
+    options : dict or None
+        Further arguments of the library's class, learning_rate for instance.
+    seed : int
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = [("ann", "tea"), ("ann", "jam"), ("bob", "tea"), ("bob", "jam"), ("cyd", "tea")]
+    >>> ratings = pd.DataFrame(rows, columns=["user_id", "item_id"]).assign(rating=1)
+    >>> Implicit("als", dim=2).fit(ratings).recommend(["cyd"])["item_id"].tolist()
+    ['jam']
     """
 
-    method: str = "als"
-    n_factors: int = 16
-    epochs: int = 15
-    options: tuple = ()
-    seed: int = 0
+    def __init__(
+        self,
+        method: str = "als",
+        dim: int = 16,
+        epochs: int = 15,
+        options: dict | None = None,
+        seed: int = 0,
+    ):
+        self.method = method
+        self.dim = dim
+        self.epochs = epochs
+        self.options = options
+        self.seed = seed
 
     def _fit(self, u, i, ratings):
         from implicit.cpu.als import AlternatingLeastSquares
         from implicit.cpu.bpr import BayesianPersonalizedRanking
 
-        methods = {"als": AlternatingLeastSquares, "bpr": BayesianPersonalizedRanking}
-        if self.method not in methods:
-            raise UserError(f"method {self.method!r} is unknown: als or bpr")
-        sizes = {
-            "factors": self.n_factors,
-            "iterations": self.epochs,
-            "num_threads": 1,
-            "random_state": self.seed,
-        }
-        with threadpool_limits(
-            1, "blas"
-        ):  # implicit brings its own threads, and warns when BLAS adds more
-            model = methods[self.method](**sizes, **dict(self.options))
+        check_choice(self.method, IMPLICIT_METHODS, "method")
+        kind = AlternatingLeastSquares if self.method == "als" else BayesianPersonalizedRanking
+        # implicit brings its own threads, and warns when BLAS adds more.
+        with threadpool_limits(1, "blas"):
+            model = kind(
+                factors=self.dim,
+                iterations=self.epochs,
+                num_threads=1,
+                random_state=self.seed,
+                **(self.options or {}),
+            )
             model.fit(self.seen_, show_progress=False)
-        self.user_factors_, self.item_factors_ = (
-            np.asarray(model.user_factors),
-            np.asarray(model.item_factors),
-        )
+        self.user_factors_ = np.asarray(model.user_factors)
+        self.item_factors_ = np.asarray(model.item_factors)

@@ -1,10 +1,13 @@
-"""How good lists of recommendations are: ranking metrics, and what lies beyond accuracy."""
+"""How good lists of recommendations are: ranking metrics, and what lies beyond accuracy.
+
+Every metric is one number a user or a list, so that `evaluation.bootstrap(np.mean, values)` says
+how far the mean over users can be trusted.
+"""
 
 import numpy as np
 import pandas as pd
-from scipy.stats import bootstrap
 
-from socialai.apps.recommendation.splits import KEYS
+from socialai.apps.recommendation.splits import USER_ITEM
 from socialai.errors import UserError
 from socialai.validation import (
     as_input_error,
@@ -16,34 +19,39 @@ from socialai.validation import (
 
 
 def ndcg(hits: np.ndarray, n_relevant: np.ndarray) -> np.ndarray:
-    """Normalised discounted cumulative gain of ranked lists with binary relevance, one value a list.
+    """Normalised discounted cumulative gain of ranked lists with binary relevance, one a list.
 
-    hits: (n, k), 1 where the item at that rank is relevant. n_relevant: (n,) how many items are, anywhere, at least 1.
-    DCG = sum of hit / log2(1 + rank); the ideal list has its min(n_relevant, k) hits first (Jarvelin, Kekalainen 2002).
+    hits: (n, k), 1 where the item at that rank is relevant. n_relevant: (n,) how many items are,
+    anywhere, at least 1. DCG = sum of hit / log2(1 + rank); the ideal list has its
+    min(n_relevant, k) hits first (Jarvelin and Kekalainen 2002).
     """
     hits = check_numbers(hits, "hits", 0, 1, ndim=2, whole=True)
     n_relevant = check_numbers(n_relevant, "n_relevant", 1, n=len(hits), whole=True).astype(int)
     if (hits.sum(1) > n_relevant).any():
         raise UserError("a list has more hits than there are relevant items")
-    discount = 1 / np.log2(np.arange(hits.shape[1]) + 2)  # (k,)
-    ideal = np.cumsum(discount)[np.minimum(n_relevant, hits.shape[1]) - 1]  # (n,)
+    k = hits.shape[1]
+    discount = 1 / np.log2(np.arange(k) + 2)  # (k,)
+    ideal = np.cumsum(discount)[np.minimum(n_relevant, k) - 1]  # (n,)
     return hits @ discount / ideal
 
 
 def evaluate_lists(lists: pd.DataFrame, test: pd.DataFrame, k: int = 10) -> pd.DataFrame:
-    """Per test user (index user_id): ndcg, precision and recall of the first k of the list, and n_test.
+    """Per test user (index user_id): ndcg, precision and recall of the first k, and n_test.
 
-    lists: user_id, item_id, rank from 1 (what `recommend` gives). test: user_id, item_id; each row counts as relevant,
-    whatever its rating. A test user without a list scores 0.
+    lists: user_id, item_id, rank from 1 (what `recommend` gives). test: user_id, item_id; each row
+    counts as relevant, whatever its rating. A test user without a list scores 0.
     """
-    check_numbers(
-        check_frame(lists, [*KEYS, "rank"], once=KEYS)["rank"], "column 'rank'", 1, whole=True
-    )
-    n_test = check_frame(test, KEYS, once=KEYS).groupby("user_id").size()
-    with as_input_error("lists and test"):  # ids of different types can't be compared
-        found = lists[lists["rank"] <= k].merge(test[KEYS], on=KEYS)
-    hits = np.zeros((len(n_test), check_number(k, "k", 1, whole=True)))
+    check_number(k, "k", 1, whole=True)
+    check_frame(lists, [*USER_ITEM, "rank"], once=USER_ITEM)
+    check_numbers(lists["rank"], "column 'rank'", 1, whole=True)
+    n_test = check_frame(test, USER_ITEM, once=USER_ITEM).groupby("user_id").size()
+
+    # A hit is a row of both frames; ids of different types can't be compared.
+    with as_input_error("lists and test"):
+        found = lists[lists["rank"] <= k].merge(test[USER_ITEM], on=USER_ITEM)
+    hits = np.zeros((len(n_test), k))
     hits[n_test.index.get_indexer(found["user_id"]), found["rank"].to_numpy(int) - 1] = 1
+
     n = n_test.to_numpy()
     scores = {
         "ndcg": ndcg(hits, n),
@@ -54,27 +62,20 @@ def evaluate_lists(lists: pd.DataFrame, test: pd.DataFrame, k: int = 10) -> pd.D
     return pd.DataFrame(scores, index=n_test.index)
 
 
-def mean_interval(values, seed: int = 0) -> tuple[float, float, float]:
-    """(mean, low, high): the mean over users with the 95 % percentile bootstrap over users."""
-    values = check_numbers(values, "values")
-    if len(values) < 2:
-        raise UserError(f"an interval needs two values at least; got {len(values)}")
-    interval = bootstrap(
-        (values,), np.mean, n_resamples=2000, method="percentile", rng=seed
-    ).confidence_interval
-    return float(values.mean()), float(interval.low), float(interval.high)
-
-
 def beyond_accuracy(lists: pd.DataFrame, train: pd.DataFrame) -> dict[str, float]:
-    """What accuracy hides. coverage: share of the training items that appear in any list; popularity: mean share of
-    training users who rated a recommended item; novelty: mean of -log2 of that share, bits (Vargas and Castells 2011).
+    """What accuracy hides: coverage, popularity and novelty of the recommended items.
+
+    coverage: share of the training items that appear in any list. popularity: mean share of
+    training users who rated a recommended item. novelty: mean of -log2 of that share, in bits
+    (Vargas and Castells 2011). lists: user_id, item_id; train: user_id, item_id.
     """
-    check_frame(train, KEYS)
+    check_frame(train, USER_ITEM)
+    check_frame(lists, USER_ITEM)
     share = train.groupby("item_id").size() / train["user_id"].nunique()
-    find_ids(share.index, check_frame(lists, KEYS)["item_id"], "item")
-    of_lists, coverage = lists["item_id"].map(share), lists["item_id"].nunique() / len(share)
+    find_ids(share.index, lists["item_id"], "item")
+    of_lists = lists["item_id"].map(share)
     return {
-        "coverage": coverage,
+        "coverage": lists["item_id"].nunique() / len(share),
         "popularity": of_lists.mean(),
         "novelty": -np.log2(of_lists).mean(),
     }

@@ -1,5 +1,7 @@
 """A sentiment classifier by any of the course's methods."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -8,16 +10,40 @@ from sklearn.utils.validation import check_is_fitted
 from socialai import data
 from socialai.errors import UserError
 from socialai.models import baselines
-from socialai.validation import check_frame, check_labels, check_texts
+from socialai.validation import check_choice, check_frame, check_labels, check_texts
 
 METHODS = (*baselines.BASELINES, "finetuned")
 
 
 class SentimentClassifier(ClassifierMixin, BaseEstimator):
-    """Any labels on any texts: sentiment, emotion, stance. After `fit`: model_, classes_.
+    """Any labels on any texts: sentiment, emotion, stance.
 
-    method: "majority", "tfidf", "frozen" (see socialai.models.baselines) or "finetuned" (see BertTextClassifier, which gets
-    `options`). Raises UserError for another method and for fewer than two labels.
+    Parameters
+    ----------
+    method : str
+        "majority", "tfidf", "frozen" (see `socialai.models.baselines`) or "finetuned" (see
+        `socialai.models.bert.BertTextClassifier`).
+    encoder : str
+        That of "frozen" and "finetuned": "default", "full", a folder, or a name on the hub.
+    device : str
+        auto, cpu, cuda or mps.
+    seed : int
+        Any integer.
+    options : mapping or None
+        Further parameters of BertTextClassifier, for "finetuned".
+
+    Attributes
+    ----------
+    model_ : Pipeline or BertTextClassifier
+        What was fitted.
+    classes_ : array (K,)
+        The labels.
+
+    Examples
+    --------
+    >>> model = SentimentClassifier("tfidf").fit(["很好喜欢", "太差失望"], ["good", "bad"])
+    >>> model.predict(["喜欢"]).tolist()
+    ['good']
     """
 
     def __init__(
@@ -26,7 +52,7 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):
         encoder: str = "default",
         device: str = "auto",
         seed: int = 0,
-        options=None,
+        options: Mapping | None = None,
     ):
         self.method = method
         self.encoder = encoder
@@ -34,39 +60,44 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):
         self.seed = seed
         self.options = options
 
-    def fit(self, X, y):
-        """Learn from texts X (n,) and labels y (n,)."""
-        if self.method not in METHODS:
-            raise UserError(f"there is no method {self.method!r}: choose from {', '.join(METHODS)}")
+    def fit(self, X, y) -> "SentimentClassifier":
+        """Learn from texts X (n,) and labels y (n,); UserError for fewer than two labels."""
+        check_choice(self.method, METHODS, "method")
         texts = check_texts(X)
         y = check_labels(y, len(texts))
         if len(set(y.tolist())) < 2:
             raise UserError("one label only: a classifier needs two or more")
-        where = {"encoder": self.encoder, "device": self.device, "seed": self.seed}
         if self.method == "finetuned":
             from socialai.models.bert import BertTextClassifier
 
-            self.model_ = BertTextClassifier(**where, **(self.options or {}))
+            self.model_ = BertTextClassifier(
+                encoder=self.encoder, device=self.device, seed=self.seed, **(self.options or {})
+            )
         else:
-            self.model_ = baselines.build_baseline(self.method, **{**where, "seed": self.seed})
+            self.model_ = baselines.build_baseline(
+                self.method, seed=self.seed, encoder=self.encoder, device=self.device
+            )
         self.model_.fit(texts, y)
         self.classes_ = self.model_.classes_
         return self
 
-    def fit_frame(self, frame: pd.DataFrame, text: str = "text", label: str = "label"):
+    def fit_frame(
+        self, frame: pd.DataFrame, text: str = "text", label: str = "label"
+    ) -> "SentimentClassifier":
         """Learn from two columns of a frame, de-duplicated; UserError for what is wrong with it."""
-        check_texts(check_frame(frame, [text, label])[text])
-        clean = data.deduplicate(frame, text, label)
-        if clean.empty:
+        check_frame(frame, [text, label])
+        check_texts(frame[text])
+        distinct = data.deduplicate(frame, text, label)
+        if distinct.empty:
             raise UserError("no rows are left: every text occurs with contradicting labels")
-        return self.fit(clean[text], clean[label])
+        return self.fit(distinct[text], distinct[label])
 
     def predict(self, X) -> np.ndarray:
         """The most probable label of each text, (n,)."""
-        check_is_fitted(self, "model_")
+        check_is_fitted(self)
         return self.model_.predict(check_texts(X))
 
     def predict_proba(self, X) -> np.ndarray:
         """Probabilities (n, K), columns in the order of `classes_`."""
-        check_is_fitted(self, "model_")
+        check_is_fitted(self)
         return self.model_.predict_proba(check_texts(X))

@@ -5,28 +5,28 @@ import pandas as pd
 from sklearn.metrics import precision_recall_fscore_support
 
 from socialai.errors import UserError
-from socialai.validation import (
-    check_list,
-    check_number,
-    check_numbers,
-)
+from socialai.validation import check_choice, check_list, check_number, check_numbers
+
+LEVELS = ("nominal", "ordinal", "interval")
 
 
 def single_ratings(ratings) -> pd.DataFrame:
-    """One row a single rating: text (its position), rating, mean of all its raters, others (mean without this one).
+    """One row a single rating: text (its position), rating, mean, others.
 
-    ratings: one array a text, of any lengths of at least 2. UserError for a text with fewer, or for a missing rating.
+    ratings: one array a text, of any lengths of at least 2. mean is that of all raters of the text,
+    others that without this one. UserError for a text with fewer, or for a missing rating.
     """
-    ratings = _each(ratings)
-    if short := [i for i, r in enumerate(ratings) if len(r) < 2]:
-        raise UserError(
-            f"text {short[0]} has {len(ratings[short[0]])} ratings: agreement needs at least two"
-        )
+    ratings = _checked(ratings)
+    for i, of_text in enumerate(ratings):
+        if len(of_text) < 2:
+            raise UserError(f"text {i} has {len(of_text)} ratings: agreement needs at least two")
+    counts = np.array([len(of_text) for of_text in ratings])
+    sums = np.array([of_text.sum() for of_text in ratings])
+
+    # One row a rating, beside the sum and the count of its text.
     rating = np.concatenate(ratings)
-    counts = np.array([len(r) for r in ratings])
-    total, n = (
-        np.repeat(values, counts) for values in (np.array([r.sum() for r in ratings]), counts)
-    )
+    total = np.repeat(sums, counts)
+    n = np.repeat(counts, counts)
     return pd.DataFrame(
         {
             "text": np.repeat(np.arange(len(ratings)), counts),
@@ -38,52 +38,50 @@ def single_ratings(ratings) -> pd.DataFrame:
 
 
 def krippendorff_alpha(ratings, level: str = "interval") -> float:
-    """Agreement beyond chance: 1 when all raters of each text agree, 0 when texts tell nothing about ratings.
+    """Agreement beyond chance: 1 when all raters of each text agree, 0 when texts tell nothing.
 
-    ratings: one array a text (NaN: missing); texts with a single rating don't count. level: "nominal" (same or not),
-    "ordinal" (ranks) or "interval" (squared distance). UserError for another level, or when nothing varies.
+    ratings: one array a text (NaN: missing); texts with a single rating don't count. level:
+    "nominal" (same or not), "ordinal" (ranks) or "interval" (squared distance). UserError for
+    another level, or when nothing varies.
     Source: Krippendorff 2011, Computing Krippendorff's Alpha-Reliability, section E.
     """
-    ratings = [r[~np.isnan(r)] for r in _each(ratings, missing=True)]
-    ratings = [r for r in ratings if len(r) > 1]
-    if not ratings or len(values := np.unique(np.concatenate(ratings))) < 2:
+    check_choice(level, LEVELS, "level")
+    present = [of_text[~np.isnan(of_text)] for of_text in _checked(ratings, missing=True)]
+    present = [of_text for of_text in present if len(of_text) > 1]
+    values = np.unique(np.concatenate(present)) if present else np.array([])
+    if len(values) < 2:
         raise UserError("alpha is not defined: the ratings don't vary, or no text has two")
+
+    # How often two raters of one text said values i and j.
     coincidences = np.zeros((len(values), len(values)))
-    for r in ratings:
-        counts = np.bincount(np.searchsorted(values, r), minlength=len(values))
-        coincidences += (np.outer(counts, counts) - np.diag(counts)) / (
-            len(r) - 1
-        )  # pairs of different raters
+    for of_text in present:
+        counts = np.bincount(np.searchsorted(values, of_text), minlength=len(values))
+        pairs = np.outer(counts, counts) - np.diag(counts)  # of different raters
+        coincidences += pairs / (len(of_text) - 1)
     n_c = coincidences.sum(1)
+
+    # How far apart two values are.
     if level == "nominal":
         delta = 1.0 - np.eye(len(values))
     elif level == "interval":
         delta = (values[:, None] - values[None, :]) ** 2
-    elif level == "ordinal":
-        rank = (
-            np.cumsum(n_c) - n_c / 2
-        )  # mid-rank: the ranks between two values are those of the raters between
-        delta = (rank[:, None] - rank[None, :]) ** 2
     else:
-        raise UserError(f"there is no level {level!r}: nominal, ordinal or interval")
-    observed, expected = (
-        (coincidences * delta).sum(),
-        (np.outer(n_c, n_c) * delta).sum() / (n_c.sum() - 1),
-    )
+        # Of mid-ranks: the ranks between two values are those of the raters between them.
+        rank = np.cumsum(n_c) - n_c / 2
+        delta = (rank[:, None] - rank[None, :]) ** 2
+
+    observed = (coincidences * delta).sum()
+    expected = (np.outer(n_c, n_c) * delta).sum() / (n_c.sum() - 1)
     return float(1 - observed / expected)
 
 
 def rating_shares(ratings) -> np.ndarray:
     """(n, 3): which share of a text's raters read it as negative, neutral, positive."""
-    return np.array([[np.mean(np.sign(r) == sign) for sign in (-1, 0, 1)] for r in _each(ratings)])
-
-
-def _each(ratings, missing: bool = False) -> list[np.ndarray]:
-    """The ratings of each text as an array; there must be texts, and each must have one."""
-    ratings = check_list(ratings, "texts with ratings")
-    return [
-        check_numbers(r, f"ratings of text {i}", missing=missing) for i, r in enumerate(ratings)
-    ]
+    rows = []
+    for of_text in _checked(ratings):
+        signs = np.sign(of_text)
+        rows.append([np.mean(signs == sign) for sign in (-1, 0, 1)])
+    return np.array(rows)
 
 
 def three_classes(score, threshold: float) -> np.ndarray:
@@ -98,19 +96,30 @@ def vader_measures(
 ) -> dict[str, float]:
     """The four measures of table 4 of Hutto and Gilbert 2014: r, precision, recall, f1.
 
-    truth: mean rating; neutral up to `neutral`. answer: a score; neutral up to `threshold`. The paper says "overall"
-    without more; the means of the three classes weighted by cases, with only a mean of exactly 0 counted as neutral,
-    reproduce its rows for single raters.
+    truth (n,): mean ratings; neutral up to `neutral`. answer (n,): scores; neutral up to
+    `threshold`. The paper says "overall" without more; the means of the three classes weighted by
+    cases, with only a mean of exactly 0 counted as neutral, reproduce its rows for single raters.
     """
     truth = check_numbers(truth, "truth")
     answer = check_numbers(answer, "answer", n=len(truth))
-    y_true, y_pred = three_classes(truth, neutral), three_classes(answer, threshold)
-    p, r, f1, _ = precision_recall_fscore_support(
-        y_true, y_pred, average="weighted", zero_division=0
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        three_classes(truth, neutral),
+        three_classes(answer, threshold),
+        average="weighted",
+        zero_division=0,
     )
     return {
         "r": float(np.corrcoef(truth, answer)[0, 1]),
-        "precision": float(p),
-        "recall": float(r),
+        "precision": float(precision),
+        "recall": float(recall),
         "f1": float(f1),
     }
+
+
+def _checked(ratings, missing: bool = False) -> list[np.ndarray]:
+    """The ratings of each text as an array; there must be texts, and each must have one."""
+    ratings = check_list(ratings, "texts with ratings")
+    return [
+        check_numbers(of_text, f"ratings of text {i}", missing=missing)
+        for i, of_text in enumerate(ratings)
+    ]

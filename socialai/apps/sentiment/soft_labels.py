@@ -10,33 +10,53 @@ from socialai.validation import check_matrix, check_numbers
 
 
 class SoftLabelClassifier(ClassifierMixin, BaseEstimator):
-    """Multinomial logistic regression on distributions of labels: sum_k q_k log p_k in place of log p_y.
+    """Multinomial logistic regression on distributions q: sum_k q_k log p_k in place of log p_y.
 
-    Each row becomes K rows, one a class, weighted by its share q_k: the same loss, so any solver with weights does it.
-    With one-hot rows it is LogisticRegression. C as there, for one weight a text.
+    Each row becomes K rows, one a class, weighted by its share q_k: the same loss, so any solver
+    with weights does it. With one-hot rows it is LogisticRegression.
+
+    Parameters
+    ----------
+    C : float
+        The larger, the less the weights are held back, as in LogisticRegression.
+    max_iter : int
+        Steps of the solver, at most.
+
+    Attributes
+    ----------
+    classes_ : array (K,)
+        0 to K - 1, the columns of the shares.
+    model_ : LogisticRegression
+        What was fitted.
+
+    Examples
+    --------
+    >>> shares = [[0.9, 0.1], [0.2, 0.8], [0.8, 0.2]]  # of raters, negative and positive
+    >>> SoftLabelClassifier().fit([[0.0], [1.0], [0.1]], shares).predict([[0.9]]).tolist()
+    [1]
     """
 
     def __init__(self, C: float = 10.0, max_iter: int = 2000):
         self.C = C
         self.max_iter = max_iter
 
-    def fit(self, X, Y):
-        """X (n, d), Y (n, K) rows that sum to one; UserError where they don't."""
+    def fit(self, X, y) -> "SoftLabelClassifier":
+        """X (n, d), y (n, K) rows that sum to one; UserError where they don't."""
         X = check_matrix(X)
-        Y = check_numbers(Y, "soft labels", 0, n=len(X), ndim=2)
-        if not np.allclose(Y.sum(1), 1):
+        shares = check_numbers(y, "soft labels", 0, n=len(X), ndim=2)
+        if not np.allclose(shares.sum(1), 1):
             raise UserError("soft labels are one row of shares a text, not negative and with sum 1")
-        rows, classes = np.nonzero(Y)
+        rows, classes = np.nonzero(shares)
         if len(set(classes)) < 2:
             raise UserError("one label only: a classifier needs two or more")
         model = LogisticRegression(C=self.C, max_iter=self.max_iter)
-        self.model_ = model.fit(X[rows], classes, sample_weight=Y[rows, classes])
-        self.classes_ = np.arange(Y.shape[1])
+        self.model_ = model.fit(X[rows], classes, sample_weight=shares[rows, classes])
+        self.classes_ = np.arange(shares.shape[1])
         return self
 
     def predict_proba(self, X) -> np.ndarray:
         """(n, K); a class that no training text had gets 0."""
-        check_is_fitted(self, "model_")
+        check_is_fitted(self)
         X = check_matrix(X, shape=(None, self.model_.n_features_in_))
         proba = np.zeros((len(X), len(self.classes_)))
         proba[:, self.model_.classes_] = self.model_.predict_proba(X)
@@ -44,4 +64,5 @@ class SoftLabelClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X) -> np.ndarray:
         """The class with the largest share, (n,)."""
+        check_is_fitted(self)
         return self.predict_proba(X).argmax(1)

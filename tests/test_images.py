@@ -1,4 +1,4 @@
-"""Images move as scipy moves them; randomness is the generator's; nothing crosses the images of a batch."""
+"""Images move as scipy moves them, randomness is the generator's, no image sees another."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,10 @@ def one_map(degrees=0.0, scale=1.0, shift=(0.0, 0.0), n=3):
 
 
 def scipy_warp(image, matrix, fill):
-    """One channel (H, W) moved by a map (2, 3) in x, y from the centre; scipy counts rows, columns from the corner."""
+    """One channel (H, W) moved by a map (2, 3) in x, y from the centre.
+
+    scipy counts rows and columns from the corner.
+    """
     swap = np.array([[0, 1], [1, 0]])
     linear, shift = swap @ matrix[:, :2] @ swap, swap @ matrix[:, 2]
     centre = (np.array(image.shape) - 1) / 2
@@ -195,9 +198,9 @@ def test_normalised_training_images_have_mean_0_and_deviation_1():
     assert (image_tools.normalise(flat, *image_tools.mean_and_std(flat)) == 0).all()
 
 
-def test_the_grid_puts_images_row_by_row():
+def test_tiles_put_images_row_by_row():
     images = torch.arange(3.0)[:, None, None, None].expand(3, 1, 2, 2) + 1
-    assert image_tools.grid(images, 2).tolist() == [
+    assert image_tools.tile(images, 2).tolist() == [
         [1, 1, 2, 2],
         [1, 1, 2, 2],
         [3, 3, 0, 0],

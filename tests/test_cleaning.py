@@ -1,30 +1,34 @@
-"""Each cleaning rule keeps its laws on any text and its promise on real ones; near duplicates and vectors are exact."""
+"""Each cleaning rule keeps its laws on any text and its promise on real ones."""
 
-import math
 import time
 import unicodedata
 
-import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from socialai.preprocessing import cleaning, duplicates, word_vectors, words
+from socialai.preprocessing import cleaning
 
-# Pieces that rules look for, and halves of them, so that random texts hit the rules and their seams.
+# Pieces that rules look for, and halves of them, so that random texts hit the rules and their
+# seams.
 PIECES = (
-    "& amp; &amp; &lt; &#65286; &#38; &#x26; &#8203; &nbsp; <b> </b> <br/> < > <3 # ## #话题# #MakeItSo #a @ @小明 @_@"
-    " a@b.cn http:// https://t.co/x www. www.a.cn . / ： ＠ ＃ ＆ ＜ ｇ ｶ ﾞ １ ² ½ ﷺ 𝓯 é e 臺 後 薴 苧 好 哈哈哈哈 aaaa"
+    "& amp; &amp; &lt; &#65286; &#38; &#x26; &#8203; &nbsp; <b> </b> <br/> < > <3 # ## #话题#"
+    " #MakeItSo #a @ @小明 @_@ a@b.cn http:// https://t.co/x www. www.a.cn . / ： ＠ ＃ ＆ ＜ ｇ ｶ"
+    " ﾞ １ ² ½ ﷺ 𝓯 é e 臺 後 薴 苧 好 哈哈哈哈 aaaa"
     " 1111 !!!! 😂 👩 💻 👍 🏽 ❤ 🇨 🇳 🏴 ا ب क ष 한 ᄒ"
 ).split(" ")
+
 PIECES += list(
     "\u0301\ufe0f\u200d\u200c\u200b\ufeff\u00ad\u202e\u200f\u094d\u3164\U000e0067\U000e007f\u20e3"
 )
+
 PIECES += list(" \n\t\u3000\u2028\x00\x1b\x85") + ["\ud83d", "\ude02"]
+
 TEXTS = st.lists(
     st.sampled_from(PIECES) | st.characters() | st.characters(categories=["Cs", "Cf", "Cc", "Lo"]),
     max_size=30,
 ).map("".join)
+
 RULES = [*cleaning.RULES, cleaning.clean]
 
 
@@ -154,95 +158,3 @@ def test_a_long_hostile_text_takes_little_time(attack):
     start = time.process_time()
     cleaning.clean("&" + attack * (20_000 // len(attack)))
     assert time.process_time() - start < 5
-
-
-def test_characters_words_and_subwords_cut_where_they_should():
-    assert words.characters("好 é👩\u200d💻") == ["好", "é", "👩\u200d💻"]
-    assert words.words("这家酒店的服务太差了 OK") == [
-        "这家",
-        "酒店",
-        "的",
-        "服务",
-        "太差",
-        "了",
-        "OK",
-    ]
-    assert "".join(words.subwords("这家酒店的服务太差了")).strip("▁") == "这家酒店的服务太差了"
-
-
-def test_near_duplicates_are_the_chains_of_pairs_that_brute_force_finds():
-    rng = np.random.default_rng(0)
-    base = ["".join(rng.choice(list("abcdefghij"), 60)) for _ in range(30)]
-    # One or two changed letters leave a Jaccard similarity of 0.8 or more; other texts share almost nothing.
-    texts = (
-        base
-        + [t[:i] + "zz"[: 1 + i % 2] + t[i + 1 :] for i, t in enumerate(base[:20])]
-        + base[:5]
-        + ["", "", "ab"]
-    )
-    sets = [duplicates.shingles(t) for t in texts]
-    group = duplicates.near_duplicates(texts, threshold=0.7)
-    for i in range(len(texts)):
-        for j in range(i):
-            assert (group[i] == group[j]) == (duplicates.jaccard(sets[i], sets[j]) >= 0.7)
-    assert group[:30].tolist() == list(range(30))
-    assert duplicates.near_duplicates([]).tolist() == []
-
-
-def test_a_chain_joins_what_is_not_alike_itself():
-    texts = ["abcdefghijklmnopqrst", "abcdefghijklmnopq123", "abcdefghijklmn456123"]
-    assert duplicates.jaccard(*(duplicates.shingles(texts[i]) for i in (0, 2))) < 0.55
-    assert duplicates.near_duplicates(texts, threshold=0.55).tolist() == [0, 0, 0]
-
-
-def test_cooccurrences_equal_the_loops():
-    documents, window = [[0, 1, 2, 1, -1, 0], [], [3], [2, 2, 0]], 2
-    expected = np.zeros((4, 4))
-    for document in documents:
-        for i, a in enumerate(document):
-            for j, b in enumerate(document):
-                if i != j and abs(i - j) <= window and a >= 0 and b >= 0:
-                    expected[a, b] += 1
-    assert (word_vectors.cooccurrences(documents, 4, window).toarray() == expected).all()
-
-
-def test_ppmi_is_its_formula_and_zero_for_independent_words():
-    counts = np.array([[0, 4, 1], [4, 0, 0], [1, 0, 2]])
-    p = counts / counts.sum()
-    for i in range(3):
-        for j in range(3):
-            pmi = math.log(p[i, j] / (p[i].sum() * p[:, j].sum())) if p[i, j] else 0
-            assert word_vectors.ppmi(cleaning.csr_matrix(counts))[i, j] == pytest.approx(
-                max(0, pmi), abs=1e-12
-            )
-    assert (
-        abs(word_vectors.ppmi(cleaning.csr_matrix(np.outer([1, 2, 3], [4, 5, 6]))).toarray()).max()
-        < 1e-12
-    )
-
-
-def test_words_in_the_same_places_get_the_same_direction():
-    rng = np.random.default_rng(0)
-    frames = [("the", "{}", "purrs", "softly"), ("a", "{}", "drives", "fast")]
-    nouns = [("cat", "kitten"), ("car", "truck")]
-    documents = [
-        [word.format(rng.choice(nouns[k])) for word in (*frames[k], f"x{rng.integers(6)}")]
-        for k in rng.integers(2, size=400)
-    ]
-    vectors = word_vectors.WordVectors(n_dimensions=4, window=2).fit(documents)
-    assert (
-        vectors.nearest("cat", 1)[0][0] == "kitten" and vectors.nearest("car", 1)[0][0] == "truck"
-    )
-    rows = vectors.transform([["cat", "purrs"], ["unknown"], []])
-    assert np.linalg.norm(rows, axis=1) == pytest.approx([1, 0, 0])
-    assert (
-        rows
-        == word_vectors.WordVectors(n_dimensions=4, window=2)
-        .fit(documents)
-        .transform([["cat", "purrs"], [], []])
-    ).all()
-
-
-def test_word_vectors_need_more_words_than_dimensions():
-    with pytest.raises(ValueError, match="too few"):
-        word_vectors.WordVectors(n_dimensions=50).fit([["a", "b"]] * 5)

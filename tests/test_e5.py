@@ -1,4 +1,4 @@
-"""The default encoder against the package's own engine, and its trimmed vocabulary against the full one."""
+"""The default encoder against the package's own engine, trimmed vocabulary against the full one."""
 
 import platform
 import sys
@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from socialai import data
+from socialai.errors import UserError
 from socialai.models import e5
 
 CHINESE = data.deduplicate(data.load("chinese_reviews"))["text"].iloc[3000:3010].tolist()
@@ -67,3 +68,13 @@ def test_the_trimmed_vocabulary_changes_nothing_on_chinese_and_english():
     )
     cosines = (embed(e5.prepare("default"), texts) * embed(e5.prepare("full"), texts)).sum(1)
     assert cosines.min() >= 0.999
+
+
+def test_subwords_are_pieces_that_spell_the_text():
+    pieces = e5.subwords("这家酒店的服务太差了")
+    assert len(pieces) < 10 and "".join(pieces).strip("▁") == "这家酒店的服务太差了"
+
+
+def test_another_encoder_is_not_prepared():
+    with pytest.raises(UserError, match="choose from default, full"):
+        e5.prepare("large")

@@ -1,0 +1,137 @@
+"""Language models by counting, the baseline that a pre-trained network has to beat."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from socialai.errors import UserError
+from socialai.models.pretraining import IGNORED
+
+WEIGHTS = tuple(np.round(np.arange(0.05, 1.0, 0.05), 2))
+
+
+class CountModel(BaseEstimator):
+    """Unigram and bigram language models by counting, smoothed so that no token is impossible.
+
+    p(w) = (count + 1) / (N + V), and p(w | previous) = weight * count(previous, w) /
+    count(previous) + (1 - weight) * p(w), linear interpolation (Jelinek and Mercer 1980). After a
+    word never seen before another, p(w) alone counts.
+
+    Parameters
+    ----------
+    n_vocab : int or None
+        V, the size of the vocabulary; None: as many as the largest token id asks for.
+    weight : float or None
+        Share of the bigram; None: chosen from WEIGHTS on the validation texts of `fit`.
+
+    Attributes
+    ----------
+    n_vocab_ : int
+        The size that is used.
+    unigram_ : ndarray (V,)
+        p(w).
+    weight_ : float
+        The weight that is used.
+
+    Examples
+    --------
+    >>> from socialai.models.count_model import CountModel
+    >>> model = CountModel(n_vocab=3, weight=0.5).fit([[0, 1, 2], [0, 1, 1]])
+    >>> model.probability([1], [2]).round(3).tolist()  # 0.5 * 1 / 2 + 0.5 * 2 / 7
+    [0.393]
+    """
+
+    def __init__(self, n_vocab: int | None = None, weight: float | None = None):
+        self.n_vocab = n_vocab
+        self.weight = weight
+
+    def fit(
+        self, X: list[list[int]], y=None, validation: list[list[int]] | None = None
+    ) -> "CountModel":
+        """Count the tokens and pairs of texts X, lists of token ids.
+
+        Every text begins with its first token, which is never predicted. validation: texts as X on
+        which the weight is chosen; UserError where there are none and no weight was given.
+        """
+        if self.weight is None and validation is None:
+            raise UserError("a weight, or validation texts that it is chosen on, are needed")
+
+        # single tokens
+        previous, following = _neighbours(X)
+        largest = max(previous.max(), following.max())
+        self.n_vocab_ = int(largest) + 1 if self.n_vocab is None else self.n_vocab
+        self.unigram_ = np.bincount(following, minlength=self.n_vocab_) + 1.0
+        self.unigram_ /= self.unigram_.sum()  # (V,)
+
+        # pairs, each as one number, and how often a token stands before another
+        keys = previous.astype(np.int64) * self.n_vocab_ + following
+        self._keys, self._counts = np.unique(keys, return_counts=True)
+        self._contexts = np.bincount(previous, minlength=self.n_vocab_)  # (V,)
+
+        self.weight_ = self.weight
+        if self.weight is None:
+            pairs = _neighbours(validation)
+            self.weight_ = min(WEIGHTS, key=lambda weight: self._bigram_loss(*pairs, weight))
+        return self
+
+    def probability(self, previous, following) -> np.ndarray:
+        """p(following | previous) for arrays of token ids of one shape."""
+        check_is_fitted(self)
+        return self._probability(np.asarray(previous), np.asarray(following), self.weight_)
+
+    def losses(self, ids: list[list[int]]) -> dict[str, float]:
+        """{"unigram", "bigram"}: cross-entropy in nats a token on texts."""
+        check_is_fitted(self)
+        previous, following = _neighbours(ids)
+        return {
+            "unigram": float(-np.log(self.unigram_[following]).mean()),
+            "bigram": self._bigram_loss(previous, following, self.weight_),
+        }
+
+    def losses_at_masks(self, batches: Iterable[dict], special: list[int]) -> dict[str, float]:
+        """{"unigram", "bigram"}: the same on the tokens that `masked_batches` hid.
+
+        special: ids that are never hidden. The bigram is told the true token before each, where a
+        masked model may see another [MASK].
+        """
+        check_is_fitted(self)
+
+        # the hidden tokens, and what stands before each
+        pairs = []
+        for batch in batches:
+            true = batch["true_ids"].cpu()
+            hidden = batch["labels"][:, 1:].cpu() != IGNORED
+            pairs.append(torch.stack([true[:, :-1][hidden], true[:, 1:][hidden]]))
+        previous, following = torch.cat(pairs, dim=1).numpy()
+
+        # what special tokens would take of the probability is shared out among the others
+        unigram = self.unigram_[following] / (1 - self.unigram_[special].sum())
+        ruled_out = sum(
+            self.probability(previous, np.full_like(previous, token)) for token in special
+        )
+        bigram = self.probability(previous, following) / (1 - ruled_out)
+        return {"unigram": float(-np.log(unigram).mean()), "bigram": float(-np.log(bigram).mean())}
+
+    def _probability(
+        self, previous: np.ndarray, following: np.ndarray, weight: float
+    ) -> np.ndarray:
+        keys = previous.astype(np.int64) * self.n_vocab_ + following
+        place = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
+        together = np.where(self._keys[place] == keys, self._counts[place], 0)
+        alone = self.unigram_[following]
+        context = self._contexts[previous]
+        mixed = weight * together / np.maximum(context, 1) + (1 - weight) * alone
+        return np.where(context > 0, mixed, alone)
+
+    def _bigram_loss(self, previous: np.ndarray, following: np.ndarray, weight: float) -> float:
+        return float(-np.log(self._probability(previous, following, weight)).mean())
+
+
+def _neighbours(ids: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
+    """Every token but each text's last, and the token after it: (N,), (N,)."""
+    previous = np.concatenate([np.asarray(row[:-1], dtype=np.int64) for row in ids])
+    following = np.concatenate([np.asarray(row[1:], dtype=np.int64) for row in ids])
+    return previous, following
