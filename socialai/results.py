@@ -11,16 +11,13 @@ defaults recorded to `figures/results.json`; a check compares later runs with it
 import ast
 import math
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from IPython import get_ipython
 
 from socialai import files
-
-# write_json and read_json moved to files; they are here until every module took them from there.
-from socialai.files import read_json, write_json  # noqa: F401
 
 DECIMALS = 3
 FREE = {"seed", "device"}  # a run with another seed or on another device is still at its defaults
@@ -280,14 +277,9 @@ def _entry_differences(then: dict, now: dict) -> list[str]:
 def _result_differs(then: dict, now: dict, same_kind: bool) -> str | None:
     if any(then[what] != now[what] for what in ("rerun", "published", "source")):
         return "has another tolerance, published value or source"
-    lowest = highest = then["value"]
-    if not same_kind and then["seeds"]:
-        lowest, highest = then["seeds"]
-    within = tolerance(then)
-    if lowest - within <= now["value"] <= highest + within:
-        return None
-    where = "" if lowest == highest else f", and its seeds gave {lowest:.4g} to {highest:.4g}"
-    return f"is {then['value']:.4g} in the repository, {now['value']:.4g} in a run{where}"
+    span = None if same_kind else then["seeds"]
+    said = f", and its seeds gave {span[0]:.4g} to {span[1]:.4g}" if span else ""
+    return f"{moved}{said}" if (moved := _moved(then, now, span)) else None
 
 
 def _finding_differs(then: dict, now: dict, same_kind: bool) -> str | None:
@@ -296,12 +288,23 @@ def _finding_differs(then: dict, now: dict, same_kind: bool) -> str | None:
     if then["verdict"] != now["verdict"]:
         return f"{then['verdict']} in the repository, {now['verdict']} in a run"
     # Other draws of the same effect: on another kind of machine it stays inside its interval.
+    return _moved(then, now, None if same_kind else (then["low"], then["high"]))
+
+
+def _moved(then: dict, now: dict, span: Sequence[float] | None) -> str | None:
+    """What is said of a number that left its span; without one, it and its interval stay."""
     within = tolerance(then)
-    lowest = then["value"] if same_kind else then["low"]
-    highest = then["value"] if same_kind else then["high"]
-    if lowest - within <= now["value"] <= highest + within:
-        return None
-    return f"is {then['value']:.4g} in the repository, {now['value']:.4g} in a run"
+    if span:
+        stays = span[0] - within <= now["value"] <= span[1] + within
+    else:
+        pairs = [(then[end], now[end]) for end in ("value", "low", "high")]
+        stays = all(a == b or None not in (a, b) and abs(a - b) <= within for a, b in pairs)
+    return None if stays else f"is {_text(then)} in the repository, {_text(now)} in a run"
+
+
+def _text(one: dict) -> str:
+    ends = "" if one["low"] is None else f" [{one['low']:.4g}, {one['high']:.4g}]"
+    return f"{one['value']:.4g}{ends}"
 
 
 def tolerance(result: dict) -> float:

@@ -1,7 +1,6 @@
-"""A pandera schema for every data set: the columns, in order, and what each value may be, so that a defect shows early.
+"""A pandera schema for every data set: the columns, in order, and what each value may be.
 
-The archives are pinned by checksum, so here a failure is one of a loader; `check` also reads a file of the reader's own
-that is to stand in for a data set.
+The archives are pinned by checksum, so that a failure here is one of a loader.
 """
 
 from collections.abc import Callable
@@ -36,7 +35,7 @@ def _number(low: float, high: float, **options) -> Column:
 
 
 def _time(first: str, last: str, **options) -> Column:
-    """Times from the day `first` until before the day `last`, in any unit, with a time zone or without."""
+    """Times from the day `first` until before the day `last`, with a time zone or without."""
 
     def within(values: pd.Series) -> pd.Series:
         plain = values.dt.tz_localize(None)
@@ -52,7 +51,7 @@ def _table(
 
 
 def _law(name: str, holds: Callable[[pd.DataFrame], pd.Series | bool]) -> Check:
-    """A check between columns: what must hold, in words, and the function of the frame that says where it does."""
+    """A check between columns: what must hold, in words, and where it does, of the frame."""
     return Check(holds, name=name)
 
 
@@ -315,7 +314,7 @@ SCHEMAS: dict[str, Callable[[], pa.DataFrameSchema]] = {
 
 
 def schema(name: str) -> pa.DataFrameSchema:
-    """The pandera schema of a data set's frame. UserError for an unknown name, or one that isn't a table."""
+    """The pandera schema of a data set's frame; UserError for a name that is no table's."""
     entry(name)
     if name not in SCHEMAS:
         raise UserError(f"{name} is not a table; with a schema: {', '.join(SCHEMAS)}")
@@ -323,21 +322,19 @@ def schema(name: str) -> pa.DataFrameSchema:
 
 
 def check(name: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame itself if it obeys the schema of a data set; else UserError: column, rule, where it breaks first."""
+    """The frame itself if it obeys the schema; else UserError: column, rule, the first row."""
     try:
         schema(name).validate(frame, lazy=True)
         return frame
     except pa.errors.SchemaErrors as error:
         cases = error.failure_cases
-    of_columns = cases[
-        cases["schema_context"] == "Column"
-    ]  # a wrong column breaks the laws between columns as well
+    # A wrong column breaks the laws between columns as well.
+    of_columns = cases[cases["schema_context"] == "Column"]
     first = (of_columns if len(of_columns) else cases).iloc[0]
     rows = cases.loc[cases["check"] == first["check"], "index"].dropna().nunique()
     where = f", first in row {first['index']}, rows in all: {rows}" if rows else ""
     if first["schema_context"] == "Column":
-        raise UserError(
-            f"{name}: column {first['column']}: {first['failure_case']} breaks {first['check']!r}{where}"
-        )
+        broken = f"{first['failure_case']} breaks {first['check']!r}"
+        raise UserError(f"{name}: column {first['column']}: {broken}{where}")
     what = f": {first['failure_case']}" if not rows else ""
     raise UserError(f"{name}: the table breaks {first['check']!r}{what}{where}")

@@ -1,7 +1,8 @@
-"""The command line: help with examples, one line for what the user can mend, and the progress that it shows."""
+"""The command line: help with examples, one line for mistakes, and the progress that it shows."""
 
 import errno
 import io
+import re
 import sys
 import time
 
@@ -151,12 +152,12 @@ def test_a_notebook_without_committed_seconds_is_taken_as_the_mean(repository, m
     assert set(progress.expected_seconds(two).values()) == {12.0}
 
 
-@pytest.mark.parametrize("slower", [0.7, 1.0, 2.0])
-def test_the_time_left_of_the_course_is_near_from_its_first_line_on(monkeypatch, slower):
+@pytest.mark.parametrize(("slower", "off_by"), [(0.7, 0.5), (1.0, 0.1), (2.0, 0.5)])
+def test_the_time_left_of_the_course_is_near_from_its_first_line_on(monkeypatch, slower, off_by):
     """The course as committed, two at a time, each kernel 3 seconds slow to start.
 
-    It once said 38 minutes at the second notebook of ten minutes. No line may be off by more than a
-    third of the whole, and the later half by no more than a sixth.
+    It once said 38 minutes at the second notebook of ten. On another machine the first lines can
+    but guess; the later half knows.
     """
     now = [0.0]
     monkeypatch.setattr(progress.time, "time", lambda: now[0])
@@ -178,8 +179,8 @@ def test_the_time_left_of_the_course_is_near_from_its_first_line_on(monkeypatch,
             said.append((now[0], display.seconds_left()))
     total = now[0]
     off = [abs(at + left - total) / total for at, left in said]
-    assert max(off) < 1 / 3 if slower < 2 else max(off) < 1 / 2
-    assert max(off[len(off) // 2 :]) < 1 / 6
+    assert max(off) < off_by
+    assert max(off[len(off) // 2 :]) < 0.05
 
 
 def test_the_display_shows_notebook_cell_elapsed_and_estimate(repository, monkeypatch):
@@ -201,8 +202,9 @@ def test_the_display_shows_notebook_cell_elapsed_and_estimate(repository, monkey
         display.start(run.name)
         time.sleep(1.5)
         display.end(run.name, "success")
+    said = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", screen.getvalue())
     for part in ("01_a", "2/3 cells", "about 0:5", "[1/1] 01_a: passed after 0:01"):
-        assert part in screen.getvalue()
+        assert part in said
 
 
 @pytest.mark.parametrize(("elapsed", "words"), [(59.8, "nearly done"), (200, "longer than usual")])

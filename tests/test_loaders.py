@@ -1,6 +1,7 @@
 """Each data set is what its registry entry and its source say: rows, columns, types, classes.
 
-Where no source is named beside a number, it was counted from the archive whose sha256 the registry holds.
+Where no source is named beside a number, it was counted from the archive whose sha256 the registry
+holds.
 """
 
 from dataclasses import dataclass, field
@@ -18,9 +19,10 @@ PIXELS_28, PIXELS_8 = ([f"pixel_{i}" for i in range(n)] for n in (784, 64))
 
 @dataclass
 class Expected:
-    """rows; counts: column -> class -> rows, or column -> number of distinct values; kinds: dtype kind -> columns.
+    """What a table has to hold.
 
-    Columns not named in kinds hold text. missing: column -> rows without a value; other columns have none.
+    rows; counts: column -> class -> rows, or column -> number of distinct values; kinds: dtype kind
+    -> columns, those not named hold text; missing: column -> rows without a value, others none.
     """
 
     rows: int
@@ -82,7 +84,7 @@ EXPECTED = {
         },
         {"original_author": 5_722, "place": 6_240, "longitude": 6_432, "latitude": 6_432},
     ),
-    # Cardoso-Cachopo's page of single-label data sets; there Reuters R52 has 6,532 training documents.
+    # Cardoso-Cachopo's page of single-label data sets; there R52 has 6,532 training documents.
     "newsgroups": cachopo(11_293, 7_528, 20),
     "reuters_r8": cachopo(5_485, 2_189, 8),
     "reuters_r52": cachopo(6_532, 2_568, 52),
@@ -124,7 +126,8 @@ EXPECTED = {
         {"i": "age fnlwgt education_num capital_gain capital_loss hours_per_week label".split()},
         {"workclass": 2_799, "occupation": 2_809, "native_country": 857},
     ),
-    # Saito et al. 2021: the small version has 10,000 impressions for each policy and campaign, 80, 34 and 46 items.
+    # Saito et al. 2021: the small version has 10,000 impressions for each policy and campaign, and
+    # 80, 34 and 46 items.
     "open_bandit_logs": Expected(
         60_000,
         {
@@ -145,7 +148,8 @@ EXPECTED = {
         {"campaign": {"all": 160, "men": 68, "women": 92}},
         {"i": ["item_id"], "f": ["item_feature_0"]},
     ),
-    # Fader and Hardie's notes on the data: 23,570 customers with 69,659 transactions, 2,357 with 6,919 in the sample.
+    # Fader and Hardie's notes on the data: 23,570 customers with 69,659 transactions, 2,357 with
+    # 6,919 in the sample.
     "cdnow_master": Expected(
         69_659,
         {"customer_id": 23_570},
@@ -170,7 +174,8 @@ EXPECTED = {
         {"label": dict(enumerate([178, 182, 177, 183, 181, 182, 181, 179, 174, 180]))},
         {"i": ["label"], "u": PIXELS_8},
     ),
-    # Zachary 1977: 34 members, 78 ties. Knuth 1993: 77 characters, 254 ties. Davis et al. 1941: 18 women, 14 events.
+    # Zachary 1977: 34 members, 78 ties. Knuth 1993: 77 characters, 254 ties. Davis et al. 1941:
+    # 18 women, 14 events.
     "karate": Expected(78, {"source_group": 2}, {"i": ["source", "target", "weight"]}),
     "les_miserables": Expected(254, {}, {"i": ["weight"]}),
     "davis": Expected(89, {"woman": 18, "event": 14}),
@@ -178,7 +183,7 @@ EXPECTED = {
 
 
 def loaded(name: str) -> pd.DataFrame:
-    """The frame, or a skip with the reason where the data can't be reached; what is installed has to be there."""
+    """The frame, or a skip where it can't be reached; what is installed has to be there."""
     if data.entries()[name].kind != "bundled" and (reason := data.unavailable(name)):
         pytest.skip(reason)
     return data.load(name)
@@ -218,7 +223,8 @@ def test_no_user_rated_an_item_twice_and_all_are_described():
     assert set(ratings["user_id"]) == set(users["user_id"]) and set(ratings["item_id"]) == set(
         items["item_id"]
     )
-    # GroupLens's README: from 19 September 1997 (the 20th in UTC) to 22 April 1998, 20 ratings a user or more.
+    # GroupLens's README: from 19 September 1997 (the 20th in UTC) to 22 April 1998, 20 ratings a
+    # user or more.
     assert ratings["time"].min() > pd.Timestamp("1997-09-19") and ratings[
         "time"
     ].max() < pd.Timestamp("1998-04-23")
@@ -266,7 +272,8 @@ def test_the_cdnow_sample_is_part_of_all_transactions_and_its_summary_is_theirs(
         part[columns].sort_values(columns).to_numpy(),
         sample[columns].sort_values(columns).to_numpy(),
     )
-    # Fader, Hardie and Lee 2005: weeks 1 to 39 end on 30 September 1997; x counts days with a repeat purchase.
+    # Fader, Hardie and Lee 2005: weeks 1 to 39 end on 30 September 1997; x counts days with a
+    # repeat purchase.
     end = pd.Timestamp("1997-09-30")
     days = sample[sample["date"] <= end].groupby("sample_id")["date"].agg(["min", "max", "nunique"])
     assert np.array_equal(days["nunique"] - 1, summary["frequency"])

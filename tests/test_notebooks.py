@@ -131,7 +131,9 @@ PAGES = [
 LINK = re.compile(r"\]\(([^)#\s]+)")
 LESSONS = re.compile(r"\b[Ll]essons? (\d\d(?:(?:, | and | or | to )\d\d)*)\b")
 RUN = re.compile(r"""socialai run (\d\w*)((?: -p [^\s`'"]+)*)""")
-SWEEP = re.compile(r"socialai sweep ([a-z]\w*)|committed\(\"(\w+)\"\)|\b[Ss]weep `(\w+)`")
+SWEEP = re.compile(
+    r"socialai sweep ([a-z][\w./]*\w)|committed\(\"([a-z]\w*)\"\)|\b[Ss]weep `(\w+)`"
+)
 
 
 def broken(text, folder):

@@ -238,11 +238,6 @@ def test_a_sweep_over_all_notebooks_keeps_the_others_when_one_is_run_again(repos
         sweeps.read("two", only="03")
 
 
-def test_the_time_of_a_sweep_is_foretold_from_the_committed_minutes(repository):
-    files.write_json(files.RESULTS, {"01_a": {"seconds": 7.5}})
-    assert sweeps.read("two").expected_seconds() == 6 * 7.5
-
-
 def test_the_report_shows_finished_runs_or_else_the_committed_ones(repository):
     with pytest.raises(UserError, match="no finished runs"):
         report.write_runs()

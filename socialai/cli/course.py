@@ -64,15 +64,20 @@ def run(
 
     from socialai import results
     from socialai.course import build
+    from socialai.course.tables import RESULT, result_row
 
     if code := finish(build.build([one], force=force, show=True)):
         return code
     kept = results.by_name(results.committed().get(one.notebook.stem, {}).get("results", []))
+    value = RESULT.index("value")
     rows = []
-    for name, result in results.by_name(results.read(one.folder)["results"]).items():
-        committed = results.with_interval(kept[name]) if name in kept else ""
-        rows.append([name, results.with_interval(result), committed])
+    recorded = results.read(one.folder)
+    for name, result in results.by_name(recorded["results"]).items():
+        committed = result_row(kept[name])[value] if name in kept else ""
+        rows.append([name, result_row(result)[value], committed])
     show(["result", "value", "committed, at defaults"], rows)
+    for finding in recorded["findings"]:
+        say(finding["sentence"])
     say(f"executed notebook and figures: {one.folder}")
     return 0
 
@@ -116,14 +121,17 @@ def sweep(
     dask: Dask = None,
     force: Force = False,
     dry_run: DryRun = False,
+    only: Annotated[
+        str | None, typer.Option(help="one notebook of a sweep over several, name or number")
+    ] = None,
     update: Annotated[
-        bool, typer.Option("--update", help="keep its table in figures/experiments")
+        bool, typer.Option("--update", help="keep its runs in figures/experiments")
     ] = False,
 ) -> int:
     """Run notebooks over a grid of parameters. Example: socialai sweep bert_methods -j 2"""
     from socialai.course import sweeps
 
-    grid = sweeps.read(file)
+    grid = sweeps.read(file, only)
 
     from socialai.course import build, report
 

@@ -67,7 +67,8 @@ def execute(run: Run, settings: dict[str, str]) -> None:
 
     with _one_run, files.unfinished(run.folder) as attempt:
         attempt.mkdir()
-        files.write_json(attempt / "params.json", run.parameters)
+        parameters = attempt / "params.json"
+        files.write_json(parameters, run.parameters)
         files.write_json(attempt / inputs.NAME, {})
         begun = time.time()
         try:
@@ -75,8 +76,11 @@ def execute(run: Run, settings: dict[str, str]) -> None:
                 _execute_notebook(run, attempt / "notebook.ipynb")
             if not (attempt / "metrics.json").is_file():
                 raise RuntimeError("the notebook never called socialai.start: nothing was kept")
+            if not parameters.is_file():
+                raise RuntimeError("another process cleared it away, to run it itself")
         except BaseException:
-            os.replace(attempt, run.failed)
+            if parameters.is_file():
+                os.replace(attempt, run.failed)
             raise
         inputs.close(attempt)
         seconds = round(time.time() - begun, 1)
@@ -253,8 +257,8 @@ class Plugin:
     @pytask.hookimpl(tryfirst=True)
     def pytask_execute_task_log_end(self, session, report):
         """A run ended; workers may have joined a cluster, or left it, meanwhile."""
+        self.progress.workers = session.config["n_workers"] = max(1, self.pool.count())
         self.progress.end(_name(report.task), report.outcome.name.lower())
-        session.config["n_workers"] = max(1, self.pool.count())
 
 
 def _name(task) -> str:

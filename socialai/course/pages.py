@@ -118,8 +118,9 @@ def reading_minutes(notebook: Path) -> int:
 def results_page() -> str:
     """RESULTS.md: findings, the results of each notebook, the tables of the committed sweeps."""
     kept = dict(sorted(results.committed().items()))
-    kinds = [entry["machine"].values() for entry in kept.values() if entry["machine"]]
-    machines = " and ".join(dict.fromkeys(", ".join(kind) for kind in kinds))
+    kinds = [entry["machine"].items() for entry in kept.values()]
+    told = [", ".join(f"{what} {value}" for what, value in kind) for kind in kinds if kind]
+    machines = " and ".join(dict.fromkeys(told))
     parts = [INTRODUCTION, f"The kind of machine: {machines}.\n"]
     rows = [
         (finding["sentence"], f"[{stem}](notebooks/{stem}.ipynb)", finding["source"])

@@ -17,7 +17,7 @@ from socialai import results
 
 LOG_EVERY = 30.0  # seconds between lines about what is running, in a log
 # Seconds of work that weigh as much as the first ones done: one slow start makes no slow course.
-PRIOR = 60.0
+PRIOR = 30.0
 
 
 def clock(seconds: float) -> str:
@@ -112,7 +112,8 @@ class Display:
         if self.show:
             self.done.set()
             self.thread.join()
-            self.bars.stop()
+            if self.console.is_terminal:
+                self.bars.stop()
 
     def start(self, name: str) -> None:
         """A run starts."""
@@ -136,8 +137,7 @@ class Display:
                 ended = "passed" if outcome == "success" else "stopped"
                 count = f"[{len(self.runs) - len(self.left)}/{len(self.runs)}]"
                 self._print(
-                    f"{count} {_short(name)}: {ended} after {clock(seconds)}; "
-                    f"{clock(time.time() - self.began)} elapsed{self.words_left(', ')}"
+                    f"{count} {_short(name)}: {ended} after {clock(seconds)}; {self._times()}"
                 )
 
     def seconds_left(self) -> float:
@@ -149,17 +149,21 @@ class Display:
             self.workers,
         )
 
-    def words_left(self, before: str = "") -> str:
+    def words_left(self) -> str:
         """The time left, in words; nothing when all is done."""
         if not self.left:
             return ""
         if not self.expected:
-            return f"{before}time left not known yet"
+            return "time left not known yet"
         if (seconds := self.seconds_left()) >= 1:
-            return f"{before}about {clock(seconds)} left"
+            return f"about {clock(seconds)} left"
         now = time.time()
         late = any(now - at > 2 * self.expected[name] for name, at in self.running.items())
-        return before + ("longer than usual" if late else "nearly done")
+        return "longer than usual" if late else "nearly done"
+
+    def _times(self) -> str:
+        elapsed = f"{clock(time.time() - self.began)} elapsed"
+        return f"{elapsed}, {self.words_left()}" if self.left else elapsed
 
     def _ratio(self) -> float:
         return (PRIOR + self.took) / (PRIOR + self.foreseen)
@@ -175,10 +179,7 @@ class Display:
                 elif time.time() - logged >= LOG_EVERY:
                     logged = time.time()
                     where = [f"{_short(name)} cell {k}/{n}" for name, (k, n) in at.items()]
-                    elapsed = clock(time.time() - self.began)
-                    self._print(
-                        f"  at {', '.join(where)}; {elapsed} elapsed{self.words_left(', ')}"
-                    )
+                    self._print(f"  at {', '.join(where)}; {self._times()}")
 
     def _renew(self, at: dict[str, tuple[int, int]]) -> None:
         done = len(self.runs) - len(self.left)

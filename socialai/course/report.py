@@ -122,7 +122,7 @@ def write_runs(extra: list[sweeps.Sweep] = ()) -> tuple[Path, list[dict], pd.Dat
         files.write_json(folder / "sweeps" / f"{sweep.name}.yaml", given)
     runs, old = finished_runs()
     fresh = {run.name for run in runs}
-    places = (files.NOTEBOOKS / "experiments", folder / "sweeps")
+    places = (folder / "sweeps", files.NOTEBOOKS / "experiments")
     sources = {path.stem: path for place in places for path in sorted(place.glob("*.yaml"))}
     shown = []
     for path in sources.values():

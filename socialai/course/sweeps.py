@@ -58,11 +58,6 @@ class Sweep:
             for point in points
         ]
 
-    def expected_seconds(self) -> float:
-        """Seconds that all points take at their notebooks' default sizes, one after another."""
-        seconds = {stem: entry["seconds"] for stem, entry in results.committed().items()}
-        return sum(seconds.get(run.notebook.stem, 0.0) for _, run in self.points())
-
     @property
     def axes(self) -> list[str]:
         """The grid's parameters but the seed: what is compared."""

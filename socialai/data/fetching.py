@@ -172,6 +172,7 @@ def _download_source(found: Entry, target: Path) -> None:
         raise _unavailable(found, _origin(found), "pip is set to no-index")
     indexes = [settings.get("index-url", pypi_simple.PYPI_SIMPLE_ENDPOINT)]
     indexes += settings.get("extra-index-url", "").split()
+    missing = f"the index has no {found.file}"
     reason = "no index that pip is set to can be read"
     for index in (address for address in indexes if address.startswith("http")):
         with pypi_simple.PyPISimple(index) as client:
@@ -183,7 +184,9 @@ def _download_source(found: Entry, target: Path) -> None:
                     # The caller compares the sha256, with the registry's and not the index's.
                     client.download_package(matching[0], target, verify=False, timeout=TIMEOUT)
                     return
-                reason = f"the index has no {found.file}"
+                reason = missing
+            except pypi_simple.NoSuchProjectError:
+                reason = missing
             except Exception as error:
                 reason = _reason(error)
     raise _unavailable(found, _origin(found), reason)

@@ -14,7 +14,8 @@ IMPLICIT_METHODS = ("als", "bpr")
 class SVD(RatingModel):
     """Funk's matrix factorisation with biases, by stochastic gradient descent on squared errors.
 
-    The defaults are those of the published row. Source: Koren, Bell and Volinsky 2009.
+    The defaults are those of the published row. The update is written by hand, gradients and step,
+    so it is not the loop of `socialai.models.training`. Source: Koren, Bell and Volinsky 2009.
 
     Parameters
     ----------
@@ -162,7 +163,8 @@ class ALS(RatingModel):
 class BPR(Recommender):
     """Bayesian personalised ranking: a rated item should score above another one, by SGD.
 
-    The defaults are those of the published row. Source: Rendle et al. 2009.
+    The defaults are those of the published row. The update is written by hand, gradients and step,
+    so it is not the loop of `socialai.models.training`. Source: Rendle et al. 2009.
 
     Parameters
     ----------
