@@ -11,7 +11,7 @@ import pytest
 from small_course import command, copy_package, start, summary, write_notebook
 
 from socialai import data, files
-from socialai.course import build, runs, workers
+from socialai.course import build, execution, runs, workers
 from socialai.data import inputs
 from socialai.errors import UserError
 
@@ -247,7 +247,7 @@ def test_loaders_write_down_what_they_read(tmp_path, monkeypatch):
 
 def test_the_engine_names_no_module_of_the_subject():
     known = {path.stem for path in Path(runs.files.__file__).parent.rglob("[a-z]*.py")}
-    for module in (runs, build, workers):
+    for module in (runs, build, execution, workers):
         text = Path(module.__file__).read_text(encoding="utf-8")
         assert not [name for name in known if f"{name}.py" in text]
 

@@ -28,7 +28,8 @@ def folder_of(name_or_path: str) -> str:
     """
     if name_or_path in e5.PREPARED:
         return str(e5.prepare(name_or_path))
-    inputs.record_file(name_or_path)
+    if Path(name_or_path).is_dir():
+        inputs.record_file(name_or_path)
     return name_or_path
 
 

@@ -208,6 +208,7 @@ class ResponseModel(ClassifierMixin, BaseEstimator):
         return (self.predict_proba(X)[:, 1] > 0.5).astype(int)
 
     def _hash(self, X):
+        """(n, n_buckets) sparse: how many categories of each row fell into each bucket."""
         check_frame(X, self.columns_)
         columns = [[c if isinstance(c, list) else [c] for c in X[name]] for name in self.columns_]
         rows = (
@@ -219,9 +220,12 @@ class ResponseModel(ClassifierMixin, BaseEstimator):
         )
         return hasher.transform(rows)
 
-    def _logits(self, rows):
-        parts = rows.indices.astype(np.int64), rows.indptr[:-1].astype(np.int64), rows.data
-        return self.model_(*(torch.from_numpy(part).to(self.model_.w0.device) for part in parts))
+    def _logits(self, rows) -> Tensor:
+        """(B,) logits of sparse rows (B, n_buckets), as FactorizationMachine takes them."""
+        index = rows.indices.astype(np.int64)
+        offset = rows.indptr[:-1].astype(np.int64)
+        device = self.model_.w0.device
+        return self.model_(*(torch.from_numpy(x).to(device) for x in (index, offset, rows.data)))
 
     def _validation_loss(self, X, y):
         """For `train`: a function that measures the log-loss on these data."""

@@ -212,27 +212,34 @@ class BPR(Recommender):
     def _fit(self, u, i, ratings):
         rng = np.random.default_rng(self.seed)
         generator = torch.Generator().manual_seed(self.seed)
-        p, q = (
-            (torch.rand(n, self.dim + 1, generator=generator) - 0.5) / self.dim
-            for n in self.seen_.shape
-        )
-        p[:, -1], q[:, -1] = 1, 0  # the last factor is the item's bias
-        seen, rate, penalty = self.seen_.toarray() > 0, self.learning_rate, self.regularization
+        n_users, n_items = self.seen_.shape
+        p = (torch.rand(n_users, self.dim + 1, generator=generator) - 0.5) / self.dim
+        q = (torch.rand(n_items, self.dim + 1, generator=generator) - 0.5) / self.dim
+        p[:, -1] = 1  # the last factor is the item's bias
+        q[:, -1] = 0
+
+        seen = self.seen_.toarray() > 0
+        rate = self.learning_rate
+        penalty = self.regularization
         for _ in range(self.epochs * len(u) // self.batch_size):
+            # Triples (user, rated item, other item), but those whose other item is rated too.
             rows = rng.integers(len(u), size=self.batch_size)
-            j = rng.integers(len(u) if self.popular_negatives else len(q), size=len(rows))
-            j = i[j] if self.popular_negatives else j
+            if self.popular_negatives:
+                j = i[rng.integers(len(u), size=self.batch_size)]
+            else:
+                j = rng.integers(n_items, size=self.batch_size)
             new = ~seen[u[rows], j]
             user, liked, other = (torch.from_numpy(x[new]) for x in (u[rows], i[rows], j))
-            p_u, q_i, q_j = p[user], q[liked], q[other]  # (B, f) each
-            z = torch.sigmoid(
-                -(p_u * (q_i - q_j)).sum(1, keepdim=True)
-            )  # (B, 1): how wrong the order is
+
+            # z: how wrong the order is. All values before the step, as in SVD.
+            p_u, q_i, q_j = p[user], q[liked], q[other]  # (B, dim + 1)
+            z = torch.sigmoid(-(p_u * (q_i - q_j)).sum(1, keepdim=True))  # (B, 1)
             p.index_add_(0, user, z * (q_i - q_j) - penalty * p_u, alpha=rate)
             q.index_add_(0, liked, z * p_u - penalty * q_i, alpha=rate)
             q.index_add_(0, other, -z * p_u - penalty * q_j, alpha=rate)
             p[:, -1] = 1
-        self.user_factors_, self.item_factors_ = p.numpy(), q.numpy()
+        self.user_factors_ = p.numpy()
+        self.item_factors_ = q.numpy()
 
 
 class Implicit(Recommender):
