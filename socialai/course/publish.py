@@ -26,6 +26,7 @@ def publish(outcomes: list[Outcome]) -> None:
         if path.is_file():  # figures/experiments is the sweeps'
             path.unlink()
     seeds = sweeps.seeds()
+    before = results.committed()
     manifest = {}
     kept = {}
     for outcome in outcomes:
@@ -43,9 +44,12 @@ def publish(outcomes: list[Outcome]) -> None:
 
         # Results, each with what other seeds gave, and findings.
         entry = {"seconds": files.read_json(folder / "run.json")["seconds"], **results.read(folder)}
+        known = results.by_name(before.get(notebook.stem, {}).get("results", []))
         for result in entry["results"]:
-            of_seeds = seeds.get((notebook.stem, results.full_name(result)))
-            result["seeds"] = result["seeds"] or of_seeds
+            name = results.full_name(result)
+            of_seeds = seeds.get((notebook.stem, name))
+            # A range that was measured stays until the sweep of this lesson is run again.
+            result["seeds"] = result["seeds"] or of_seeds or known.get(name, {}).get("seeds")
         kept[notebook.stem] = entry | {"seal": seal(notebook, entry)}
     files.write_json(files.RESULTS, kept)
     for path, text in written_pages().items():
