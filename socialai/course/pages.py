@@ -36,9 +36,10 @@ INTRODUCTION = """# Results
 Every number and finding that the lessons record at their defaults, written by `make update` and
 compared with new runs by `make test` and `socialai report --check`. *Again*: how far the same seed
 on the same kind of machine may be from the value; where nothing stands, the same three decimals
-come out. *Seeds*: what [seeds 0 to 4](notebooks/experiments/seeds.yaml) gave, lowest to highest; a
-run on another kind of machine is compared with it. A published value stands beside ours under the
-same protocol only.
+come out. *Seeds*: what [seeds 0 to 4](notebooks/experiments/seeds.yaml) gave, lowest to highest;
+for a lesson that this sweep doesn't hold yet, the band that was measured over five seeds before,
+widened by about its width. A run on another kind of machine is compared with it. A published value
+stands beside ours under the same protocol only.
 """
 
 
