@@ -21,12 +21,12 @@ ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 def publish(outcomes: list[Outcome]) -> None:
     """Write what runs at defaults gave back into the repository."""
+    before = results.committed()
     files.FIGURES.mkdir(exist_ok=True)
     for path in files.FIGURES.iterdir():
         if path.is_file():  # figures/experiments is the sweeps'
             path.unlink()
     seeds = sweeps.seeds()
-    before = results.committed()
     manifest = {}
     kept = {}
     for outcome in outcomes:
