@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 from socialai import data, figures, files, results
 from socialai.course import publish, sweeps
+from socialai.course.execution import LONGEST_CELL
 from socialai.course.runs import default_parameters
 
 RUNS = files.BUILD / "test" / "runs"
@@ -88,7 +89,9 @@ def main() -> int:
         "lint": run_tool("lint", "-m", "ruff", "check", "."),
         "format": run_tool("format", "-m", "ruff", "format", "--check", "."),
         "unit tests": run_pytest("unit tests", tests, "-p", "no:nbval"),
-        "notebooks": run_pytest("notebooks", notebooks, "--nbval", "--nbval-cell-timeout=600"),
+        "notebooks": run_pytest(
+            "notebooks", notebooks, "--nbval", f"--nbval-cell-timeout={LONGEST_CELL}"
+        ),
     }
     drawn = figures.differences(folders, left_out=left_out)
     parts["figures"] = report_differences("figures", drawn)
