@@ -3,10 +3,17 @@
     python -m benchmarks.finetune
     python -m benchmarks.finetune --repeats 3 --full --json
 
-Every contender gets the same encoder, the same Chinese reviews and the same longest length.
+Every contender gets the same encoder, the same Chinese reviews and the same longest length. Ours
+runs beside other work too: as many processes that only compute as there are cores, and twice as
+many.
 """
 
+import os
+import subprocess
+import sys
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
@@ -87,6 +94,31 @@ def ours(texts: list[str], labels: np.ndarray, device: torch.device) -> float:
     return 3 * len(texts) / sum(epoch["seconds"] for epoch in model.history_)
 
 
+@contextmanager
+def busy(n: int) -> Iterator[None]:
+    """n processes that only compute, for as long as a block takes."""
+    command = [sys.executable, "-S", "-c", "while True: pass"]
+    running = [subprocess.Popen(command) for _ in range(n)]
+    try:
+        yield
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+
+
+def beside(n: int, contender: Callable[[], float]) -> float:
+    """What a contender gives beside n busy processes."""
+    with busy(n):
+        return contender()
+
+
+def share_note(n: int, alone: float, shared: float) -> str:
+    """The rate beside n busy processes, in words, as a part of a fair share of the cores."""
+    fair = alone * min(1.0, os.cpu_count() / (torch.get_num_threads() + n))
+    return f"beside {n} busy processes: {shared / fair:.0%} of a fair share of the cores"
+
+
 def measure(repeats: int = timing.REPEATS, device: str = "auto", full: bool = False) -> dict:
     """What `timing.show` takes; full: the article's loop padded to 512 tokens as well."""
     where = choose_device(device)
@@ -102,9 +134,18 @@ def measure(repeats: int = timing.REPEATS, device: str = "auto", full: bool = Fa
     if full:
         few = partial(article_loop, texts[:N_FULL], labels[:N_FULL], where, 512)
         contenders["article's loop, padded to 512"] = few
+    loads = [os.cpu_count(), 2 * os.cpu_count()] if where.type == "cpu" else []
+    for n in loads:
+        contenders[f"socialai beside {n} busy processes"] = partial(
+            beside, n, contenders["socialai"]
+        )
     rows = timing.compare(timing.alternate(contenders, repeats))
     found = share_of_peak(rows[0]["median"], training_flops(texts, where), where)
-    return {"rows": rows, "notes": [peak_note(found)], **found}
+    notes = [peak_note(found)]
+    if loads:
+        for n, row in zip(loads, rows[-len(loads) :], strict=True):
+            notes.append(share_note(n, rows[0]["median"], row["median"]))
+    return {"rows": rows, "notes": notes, **found}
 
 
 def main(

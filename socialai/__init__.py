@@ -8,9 +8,9 @@ import warnings
 __version__ = "0.1.0"
 
 # Set before torch, transformers or tokenizers are imported: they read these once. A thread that
-# waits for work spins for a moment, then sleeps: for ever spinning, it slows a shared machine down.
+# waits for another one sleeps at once. One that spins first takes the core, beside other work, from
+# the very thread that it waits for: see the rows with busy processes of benchmarks/finetune.py.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-os.environ.setdefault("GOMP_SPINCOUNT", "100000")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")

@@ -2,9 +2,10 @@
 
 import json
 
+import psutil
 import torch
 
-from benchmarks import timing
+from benchmarks import finetune, timing
 
 
 def test_contenders_take_turns_and_medians_are_compared(capsys):
@@ -47,3 +48,22 @@ def test_what_was_found_is_shown_as_a_table_or_as_json(capsys):
 def test_the_peak_is_a_rate_of_operations():
     peak = timing.matmul_peak(torch.device("cpu"), torch.float32, n=64)
     assert 1e6 < peak < 1e15
+
+
+def test_busy_processes_run_only_beside_what_is_timed():
+    def children():
+        return len(psutil.Process().children())
+
+    before = children()
+    assert finetune.beside(2, children) == before + 2
+    assert children() == before
+
+
+def test_a_fair_share_is_that_of_the_threads_among_all_that_want_a_core(monkeypatch):
+    monkeypatch.setattr(finetune.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(finetune.torch, "get_num_threads", lambda: 2)
+    assert finetune.share_note(2, alone=10.0, shared=4.0) == (
+        "beside 2 busy processes: 80% of a fair share of the cores"
+    )
+    monkeypatch.setattr(finetune.torch, "get_num_threads", lambda: 1)
+    assert "beside 1 busy processes: 50%" in finetune.share_note(1, alone=10.0, shared=5.0)

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_task import adamw, loss, network, slices, task
+from torch import nn
 
 from socialai.models.training import train, warmup_cosine, warmup_linear
 
@@ -55,6 +56,30 @@ def test_the_clip_bounds_the_step(largest):
     train(model, slices(64), lambda m, b: 100 * loss(m, b), optimizer, epochs=1, clip=largest)
     moved = (torch.cat([p.detach().flatten() for p in model.parameters()]) - before).norm()
     assert moved > 1 if largest is None else moved == pytest.approx(largest, rel=1e-3)
+
+
+def test_of_the_best_weights_only_what_training_changes_is_kept(tmp_path):
+    model = nn.Sequential(nn.Linear(6, 6), nn.BatchNorm1d(6), nn.Linear(6, 2))
+    model[0].requires_grad_(False)
+    trained = [p for p in model.parameters() if p.requires_grad]
+    frozen = model[0].weight.clone()
+    measured = iter([1.0, 2.0])
+    at_best = {}
+
+    def validate(model):
+        value = next(measured)
+        if value == 1.0:
+            at_best.update({name: p.clone() for name, p in model.state_dict().items()})
+        return value
+
+    path = tmp_path / "checkpoint"
+    optimizer = torch.optim.SGD(trained, lr=0.5)
+    train(model, slices(16), loss, optimizer, 2, validate=validate, checkpoint=path)
+    kept = torch.load(path, weights_only=True)["best_weights"]
+    assert "0.weight" not in kept and "1.running_mean" in kept and "2.weight" in kept
+    assert torch.equal(model[0].weight, frozen)
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, at_best[name]), name
 
 
 def test_progress_is_told_each_step_and_the_schedule_reaches_the_optimizer():

@@ -1,6 +1,5 @@
 """One training loop for every model: forward, loss, backward, update, early stopping, resuming."""
 
-import copy
 import math
 import time
 from collections.abc import Callable, Iterable
@@ -134,7 +133,8 @@ def train(
         )
         if measured is not None and measured < state["best"]:
             state["best"] = measured
-            state["best_weights"] = copy.deepcopy(model.state_dict())
+            state["best_weights"] = None  # two copies at a time are never needed
+            state["best_weights"] = _copy_changing(model, trained)
             state["waited"] = 0
         elif measured is not None:
             state["waited"] += 1
@@ -142,8 +142,18 @@ def train(
             save_checkpoint(checkpoint, state, model, optimizer, base_rates, rng)
 
     if state["best_weights"] is not None:
-        model.load_state_dict(state["best_weights"])
+        model.load_state_dict(state["best_weights"], strict=False)
     return history
+
+
+def _copy_changing(model: nn.Module, trained: list[nn.Parameter]) -> dict[str, Tensor]:
+    """A copy of what training changes: the trained parameters and the buffers, by name.
+
+    Frozen parameters, such as the word table that is four fifths of an encoder, are not copied.
+    """
+    in_training = set(map(id, trained))
+    frozen = {name for name, p in model.named_parameters() if id(p) not in in_training}
+    return {name: p.clone() for name, p in model.state_dict().items() if name not in frozen}
 
 
 def _backward(
