@@ -15,16 +15,16 @@ help:  ## list the targets
 	@touch $@
 
 course: .venv/.installed  ## run every notebook on this machine and write a report
-	@$(BIN)/socialai course -j 2
+	@$(BIN)/python -m socialai course -j 2
 
 test: .venv/.installed  ## lint, unit tests, notebooks through nbval, figure check, results check
 	@$(BIN)/python -m socialai.course.verify
 
 update: .venv/.installed  ## maintainers: run again at defaults, write outputs, figures, results and README back
-	@$(BIN)/socialai course -j 2 --force --update
+	@$(BIN)/python -m socialai course -j 2 --force --update
 
 lab: .venv/.installed  ## open JupyterLab on the notebooks
-	@$(BIN)/socialai lab
+	@$(BIN)/python -m socialai lab
 
 lock:  ## maintainers: renew requirements.lock from pyproject.toml in a fresh environment
 	rm -rf build/lock && $(PYTHON) -m venv build/lock

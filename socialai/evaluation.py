@@ -5,9 +5,12 @@ evaluated: no cases, sides of different length, missing labels, text beside numb
 fits a model or chooses on test.
 """
 
+# longer than 250 lines of code because lesson 11 reads every score in one place, with its checks
+
 import inspect
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
@@ -16,9 +19,16 @@ import scipy.stats
 from numpy.typing import ArrayLike
 
 from socialai.errors import UserError
-from socialai.validation import check_labels, check_number, check_numbers
+from socialai.validation import (
+    as_input_error,
+    check_labels,
+    check_number,
+    check_numbers,
+    generator_seed,
+)
 
 N_RESAMPLES = 2000
+EQUAL = 1e-9  # costs that differ by a smaller share are equal
 BATCH = 2**21  # rows that are drawn at once: 16 MB of their numbers
 
 
@@ -63,12 +73,14 @@ def bootstrap(
     arrays: (n, ...) each, whose rows are drawn together; with paired=False they are samples of
     their own, of any lengths, each drawn for itself. groups: (n,) the user, thread or text of each
     row; whole groups are drawn, since rows of one group are alike (paired arrays only).
-    statistic: gives one number. If it takes `axis`, as np.mean does, it is called on many resamples
-    of one-dimensional arrays at once. A resample where it is NaN (no positives, say) is left out.
+    statistic: gives one number, whole ones and truth values too. If it takes `axis`, as np.mean
+    does, it is called on many resamples of one-dimensional arrays at once. A resample where it is
+    NaN (no positives, say) is left out.
 
     The interval holds the model fixed: it says nothing of another training seed. Below some ten
     errors it is too narrow. Raises UserError for fewer than two rows (or groups), for paired arrays
-    of different lengths, and for a statistic that the data leave undefined.
+    of different lengths, and for a statistic that the data leave undefined or that gives anything
+    but one number.
     Source: Efron and Tibshirani 1993, chapter 13.
 
     >>> print(bootstrap(np.mean, [1, 2, 3, 4, 5, 6, 7, 8]))
@@ -76,13 +88,15 @@ def bootstrap(
     """
     n_resamples = check_number(n_resamples, "n_resamples", 2, whole=True)
     confidence = check_number(confidence, "confidence", 0, 1, above=True)
-    arrays = tuple(np.asarray(array) for array in arrays)
+    arrays = tuple(_as_array(array, f"array {i}") for i, array in enumerate(arrays))
     lengths = [len(array) for array in arrays]
+    if not arrays or not callable(statistic):
+        raise UserError("a statistic and one array at least are needed: bootstrap(np.mean, values)")
     if paired and len(set(lengths)) > 1:
         raise UserError(f"paired arrays have one length; these have {lengths}")
     if groups is not None and not paired:
         raise UserError("groups are of paired arrays: samples of their own share no groups")
-    at_once = "axis" in inspect.signature(statistic).parameters and all(a.ndim == 1 for a in arrays)
+    at_once = _takes_axis(statistic) and all(a.ndim == 1 for a in arrays)
 
     # What is drawn: rows, those of each array for themselves, or groups of rows.
     units = lengths[:1] if paired else lengths
@@ -107,11 +121,13 @@ def bootstrap(
             drawn = (rows_of(drawn[0]),)
         if paired:
             drawn = drawn * len(arrays)
-        return statistic(*(array[rows] for array, rows in zip(arrays, drawn, strict=True)), **axis)
+        rows_drawn = (array[rows] for array, rows in zip(arrays, drawn, strict=True))
+        return _as_numbers(statistic(*rows_drawn, **axis), drawn[0].shape[:-1])
 
     axis = {"axis": -1} if at_once else {}
-    value = np.asarray(statistic(*arrays, **axis), dtype=float)
-    if value.ndim or not np.isfinite(value):
+    with as_input_error("the statistic"):
+        value = _as_numbers(statistic(*arrays, **axis), ())
+    if not np.isfinite(value):
         raise UserError(f"the statistic must give one finite number, not {value}")
     with warnings.catch_warnings():
         # Its own interval may be NaN, where the statistic was; ours leaves those resamples out.
@@ -123,14 +139,38 @@ def bootstrap(
             batch=max(1, BATCH // max(units)),
             vectorized=at_once,
             method="percentile",
-            rng=np.random.default_rng(seed),
+            rng=np.random.default_rng(generator_seed(seed)),
         )
+    if np.isnan(found.bootstrap_distribution).all():
+        raise UserError("the statistic is undefined on every resample: there are too few rows")
     return _percentiles(value, found.bootstrap_distribution, confidence)
+
+
+def _takes_axis(statistic: Callable) -> bool:
+    """Whether a function has an argument `axis`; some that are built in don't tell."""
+    try:
+        return "axis" in inspect.signature(statistic).parameters
+    except ValueError:
+        return False
+
+
+def _as_numbers(given, shape: tuple[int, ...]) -> np.ndarray:
+    """What a statistic gave, as floats, one a resample: scipy takes no integers and no booleans."""
+    try:
+        numbers = np.asarray("nothing" if given is None else given)
+        numbers = numbers if numbers.dtype.kind == "f" else numbers.astype(float)
+    except (TypeError, ValueError):
+        numbers = None
+    if numbers is None or numbers.shape != shape:
+        said = " ".join(repr(given).split())[:60]
+        raise UserError(f"the statistic must give one finite number a resample, not {said}")
+    return numbers
 
 
 def t_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
     """The mean of values, one a seed, and its t interval; of a single value the ends are NaN."""
     values = check_numbers(values, "values")
+    confidence = check_number(confidence, "confidence", 0, 1, above=True)
     mean = float(values.mean())
     if len(values) == 1:
         return Interval(mean, np.nan, np.nan)
@@ -248,6 +288,10 @@ def reliability(y_true, y_proba, bins: int = 10, classes=None) -> pd.DataFrame:
     label is none of them, or a number is no probability (scores of a decision function, say).
     """
     y_true, y_proba = _paired(y_true, y_proba)
+    y_true = check_labels(y_true)
+    bins = check_number(bins, "bins", 1, whole=True)
+    if y_proba.ndim > 2 or y_proba.dtype.kind not in "biuf":
+        y_proba = check_numbers(y_proba, "probabilities", ndim=min(y_proba.ndim, 2))
     if not ((y_proba >= 0) & (y_proba <= 1)).all():
         raise UserError("probabilities lie between 0 and 1: some of these do not")
     if y_proba.ndim == 1:
@@ -300,12 +344,15 @@ def threshold_by_cost(
     # Costs (n + 1,) when the first 0, 1, ... n cases are called positive.
     false_positives = np.concatenate([[0], np.cumsum(~positive)])
     false_negatives = positive.sum() - np.concatenate([[0], np.cumsum(positive)])
+    check_numbers([cost_false_positive, cost_false_negative], "the two costs", 0)
     costs = cost_false_positive * false_positives + cost_false_negative * false_negatives
     costs = costs / len(ranked)
 
-    # Equal scores stand on the same side of any threshold: cuts are between different ones.
+    # Equal scores stand on the same side of any threshold: cuts are between different ones. Equal
+    # costs may differ in their last digits, as sums do.
     cuts = np.concatenate([[True], ranked[1:] != ranked[:-1], [True]])
-    best = int(np.argmin(np.where(cuts, costs, np.inf)))
+    costs_of_cuts = np.where(cuts, costs, np.inf)
+    best = int(np.argmax(costs_of_cuts <= costs_of_cuts.min() * (1 + EQUAL)))
     threshold = ranked[best - 1] if best else np.nextafter(ranked[0], np.inf)
     return float(threshold), float(costs[best])
 
@@ -315,14 +362,26 @@ def mean_cost(
 ) -> float:
     """Mean cost per case of calling positive what scores >= threshold; see `threshold_by_cost`."""
     positive, scores = _truth(y_true, scores)
+    check_numbers([cost_false_positive, cost_false_negative], "the two costs", 0)
+    if not isinstance(threshold, Real) or np.isnan(threshold):  # it may be infinite: never
+        raise UserError(f"threshold must be a number; it is {threshold!r}")
     called = scores >= threshold
     costs = cost_false_positive * (called & ~positive) + cost_false_negative * (~called & positive)
     return float(costs.mean())
 
 
+def _as_array(values, name: str) -> np.ndarray:
+    """Values of any collection as an array of one axis at least, its rows."""
+    with as_input_error(name):
+        array = np.asarray(list(values) if isinstance(values, Iterator) else values)
+    if not array.ndim:
+        raise UserError(f"{name}: a list is needed, not one {type(values).__name__}")
+    return array
+
+
 def _paired(y_true, other) -> tuple[np.ndarray, np.ndarray]:
-    y_true = np.asarray(y_true)
-    other = np.asarray(other)
+    y_true = _as_array(y_true, "true labels")
+    other = _as_array(other, "predictions")
     if len(y_true) == 0:
         raise UserError("nothing to evaluate: there are no cases")
     if len(y_true) != len(other):
@@ -333,6 +392,8 @@ def _paired(y_true, other) -> tuple[np.ndarray, np.ndarray]:
 def _checked(y_true, y_pred) -> tuple[np.ndarray, np.ndarray]:
     """Both sides as arrays of labels that can be compared: numpy would take 1 and "1" for equal."""
     y_true, y_pred = _paired(y_true, y_pred)
+    if y_true.ndim > 1 or y_pred.ndim > 1:
+        raise UserError("labels are a list, one for each case: not a table of rows and columns")
     labels = np.concatenate([y_true.astype(object), y_pred.astype(object)])
     if pd.isna(labels).any():
         raise UserError("a label is missing (NaN or None): drop its case, or give it a label")
@@ -343,6 +404,9 @@ def _checked(y_true, y_pred) -> tuple[np.ndarray, np.ndarray]:
 
 def _truth(y_true, scores) -> tuple[np.ndarray, np.ndarray]:
     y_true, scores = _paired(y_true, scores)
+    scores = check_numbers(scores, "scores")
+    if y_true.ndim > 1:
+        raise UserError("truth is a list, one value for each case: not a table")
     if not np.isin(y_true, [0, 1]).all():  # any text but the empty one would count as true
         raise UserError(
             "truth is 0 and 1 or False and True here: say which class is positive, "
@@ -357,7 +421,9 @@ def _resample_counts(counts: np.ndarray, seed: int) -> np.ndarray:
     So `evaluate` and `compare` have the interval of `bootstrap` in a thirtieth of its time.
     """
     shares = counts.ravel() / counts.sum()
-    drawn = np.random.default_rng(seed).multinomial(counts.sum(), shares, size=N_RESAMPLES)
+    drawn = np.random.default_rng(generator_seed(seed)).multinomial(
+        counts.sum(), shares, size=N_RESAMPLES
+    )
     return drawn.reshape(N_RESAMPLES, *counts.shape)
 
 

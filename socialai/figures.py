@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import Image, display
 from matplotlib import font_manager
+from matplotlib.ticker import FixedLocator
 from numpy.typing import ArrayLike
 from sklearn.isotonic import isotonic_regression
 
@@ -54,6 +55,7 @@ def style() -> None:
     """Set matplotlib up: Chinese, no top or right spine, readable at 800 pixels, SVG undated."""
     # The Chinese font has no bold: known, and said at every title.
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+    mpl.rcdefaults()  # whatever a matplotlibrc says
     mpl.rcParams.update(
         {
             "font.family": ["DejaVu Sans", *chinese_font()],
@@ -105,10 +107,15 @@ def interval_rows(
 ) -> None:
     """A row a label, the first on top: a dot at the value, a line from low to high.
 
-    grey: labels drawn in grey, baselines say. A second call draws on the rows of the first, with
-    another colour and an offset, how far below the middle of its row, in rows.
+    grey: labels drawn in grey, baselines say. A second call, on these axes or on others that share
+    their y, draws on the rows of the first and adds what is new below; with another colour, and an
+    offset, how far below the middle of its row, in rows.
     """
-    before = [tick.get_text() for tick in ax.get_yticklabels()] if ax.has_data() else []
+    # The axis itself knows the rows: the labels of axes that share y are hidden, and then empty.
+    ticks = ax.yaxis.get_major_locator()
+    before = []
+    if isinstance(ticks, FixedLocator):
+        before = ax.yaxis.get_major_formatter().format_ticks(ticks())
     labels = list(dict.fromkeys([*before, *map(str, frame[label])]))
     rows = np.array([labels.index(str(name)) for name in frame[label]]) + offset
     colors = [GREY if name in grey else color for name in frame[label]]

@@ -11,7 +11,28 @@ from pathlib import Path
 
 import platformdirs
 
-ROOT = Path(os.environ.get("SOCIALAI_ROOT", Path(__file__).resolve().parents[1]))
+# Environment variables that name folders.
+FOLDERS = [f"SOCIALAI_{name}" for name in ("ROOT", "CACHE", "DATA", "RUN_DIR", "RUNS_DIR")]
+
+
+def absolute(path: str | Path, folder: str | Path = "") -> Path:
+    """A path as its user means it: ~ is the home, a relative one counts from where he is.
+
+    folder: what it counts from instead.
+    """
+    return Path(folder, os.path.expanduser(path)).absolute()
+
+
+def named_folder(variable: str) -> Path | None:
+    """The folder that an environment variable names; None when it isn't set, or empty."""
+    name = os.environ.get(variable)
+    return absolute(name) if name else None
+
+
+# As its user means them for all that this process starts, too: kernels work in another folder.
+os.environ.update({name: str(folder) for name in FOLDERS if (folder := named_folder(name))})
+
+ROOT = named_folder("SOCIALAI_ROOT") or Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
 FIGURES = ROOT / "figures"
 BUILD = ROOT / "build"
@@ -21,7 +42,7 @@ MANIFEST = FIGURES / "manifest.json"
 
 def cache_folder() -> Path:
     """Folder for downloads and converted weights: `SOCIALAI_CACHE`, or the platform's own."""
-    return Path(os.environ.get("SOCIALAI_CACHE") or platformdirs.user_cache_dir("socialai"))
+    return named_folder("SOCIALAI_CACHE") or Path(platformdirs.user_cache_dir("socialai"))
 
 
 def output_folder(notebook: str) -> Path | None:
@@ -30,11 +51,10 @@ def output_folder(notebook: str) -> Path | None:
     The engine names one run's folder in `SOCIALAI_RUN_DIR`; a test of all notebooks names a parent
     in `SOCIALAI_RUNS_DIR`, under which each notebook gets a folder of its own name.
     """
-    if run := os.environ.get("SOCIALAI_RUN_DIR"):
-        return Path(run)
-    if parent := os.environ.get("SOCIALAI_RUNS_DIR"):
-        return Path(parent) / notebook
-    return None
+    if run := named_folder("SOCIALAI_RUN_DIR"):
+        return run
+    parent = named_folder("SOCIALAI_RUNS_DIR")
+    return parent and parent / notebook
 
 
 @contextmanager
@@ -65,10 +85,13 @@ def unfinished(path: Path) -> Iterator[Path]:
 
 
 def write_json(path: Path, content: object) -> None:
-    """Write JSON, for people to read too, whole or not at all."""
+    """Write JSON, for people to read too, whole or not at all.
+
+    Half of a surrogate pair, which UTF-8 can't hold, is written as JSON's escape of it.
+    """
     text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
     with unfinished(path) as aside:
-        aside.write_text(text, encoding="utf-8")
+        aside.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def read_json(path: Path) -> dict:

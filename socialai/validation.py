@@ -5,13 +5,16 @@ id) raises UserError, in one line, in every function of the package that calls t
 docstring says so or not.
 """
 
-from collections.abc import Iterable
+# longer than 250 lines of code because all checks of what a user gives stand in one place
+
+from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
+from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_bool_dtype, is_numeric_dtype
+from pandas.api.types import is_numeric_dtype
 from sklearn.utils import check_array
 
 from socialai.errors import UserError
@@ -47,7 +50,8 @@ def check_choice(value, choices: Iterable, name: str):
     # Not `value in choices`, which an array can't be asked, and where 1.0 would be 1.
     if any(isinstance(value, type(choice)) and value == choice for choice in choices):
         return value
-    near = get_close_matches(value, choices, 1) if isinstance(value, str) else []
+    names = [choice for choice in choices if isinstance(choice, str)]
+    near = get_close_matches(value, names, 1) if isinstance(value, str) else []
     hint = f"did you mean {near[0]!r}? " if near else ""
     known = ", ".join(map(str, choices))
     raise UserError(f"there is no {name} {_short(value)}: {hint}choose from {known}")
@@ -60,7 +64,10 @@ def check_frame(
     not_negative: tuple[str, ...] = (),
     once: tuple[str, ...] = (),
 ) -> pd.DataFrame:
-    """The frame itself if it has rows and the columns, with no value missing; else UserError.
+    """The frame, if it has rows and the columns, with no value missing; else UserError.
+
+    Its rows come back numbered from 0: whoever goes on with what is returned need not care what
+    the index holds or is called. Messages name a row by the index as it was given.
 
     numeric: columns that must hold finite numbers. not_negative: columns that must hold finite
     numbers of at least 0. once: columns whose values together must not occur twice.
@@ -77,52 +84,69 @@ def check_frame(
     for column in columns:
         missing = frame[column].isna()
         if missing.any():
+            first = _row(frame.index, missing.argmax())
             raise UserError(
-                f"column {column!r} misses {missing.sum()} values, "
-                f"the first in row {missing.idxmax()!r}"
+                f"column {column!r} misses {missing.sum()} values, the first in row {first}"
             )
     for column in (*numeric, *not_negative):
         _check_number_column(frame[column], column in not_negative)
-    if once and (twice := int(frame.duplicated(list(once)).sum())):
+    with as_input_error(f"columns {' and '.join(once)}"):  # a list, say, can't be compared
+        twice = int(frame.duplicated(list(once)).sum()) if once else 0
+    if twice:
         raise UserError(
             f"{twice} rows repeat a pair of {' and '.join(once)}: "
             f"keep one of each (drop_duplicates)"
         )
-    return frame
+    numbered = frame.index.identical(pd.RangeIndex(len(frame)))
+    return frame if numbered else frame.reset_index(drop=True)
+
+
+def _row(index: pd.Index, place: int) -> str:
+    """A row by its label; with its place, counted from 0, where the label doesn't say which."""
+    label = repr(index.tolist()[place])
+    return label if index.is_unique else f"{label} (place {place})"
 
 
 def _check_column(frame: pd.DataFrame, column: str) -> None:
     """The frame has the column, once."""
-    if column not in frame.columns:
+    times = list(frame.columns).count(column)
+    if not times:
         names = list(map(str, frame.columns))
         near = get_close_matches(str(column), names, 1)
         hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(names) or 'none'}"
         raise UserError(f"the frame has no column {column!r}; {hint}")
-    times = list(frame.columns).count(column)
     if times > 1:
         raise UserError(f"the frame has {times} columns {column!r}: one is needed")
 
 
 def _check_number_column(values: pd.Series, not_negative: bool) -> None:
     """The column holds finite numbers, and none below 0 where it may not be negative."""
-    if not is_numeric_dtype(values) and not is_bool_dtype(values):
+    if not is_numeric_dtype(values) or values.dtype.kind == "c":
         raise UserError(f"column {values.name!r} must hold numbers; it holds {values.dtype}")
     wrong = ~np.isfinite(values.to_numpy(float))
     if not_negative:
         wrong |= (values < 0).to_numpy()
     if wrong.any():
         rule = "finite and not negative" if not_negative else "finite"
-        row = values.index[wrong.argmax()]
+        row = _row(values.index, wrong.argmax())
         raise UserError(
-            f"column {values.name!r} must be {rule}; row {row!r} is {values[wrong].iloc[0]}"
+            f"column {values.name!r} must be {rule}; row {row} is {values[wrong].iloc[0]}"
         )
 
 
+def encodable(text: str) -> str:
+    """The text as it can be written: pairs of surrogates joined, halves of broken pairs dropped.
+
+    Scraped or cut JSON has such halves; no encoding, and so no tokenizer and no file, takes them.
+    """
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "ignore")
+
+
 def check_text(text: str) -> str:
-    """The text itself, if it is one."""
+    """The text, `encodable`, if it is one."""
     if not isinstance(text, str):
         raise UserError(f"a text is needed, not {_short(text)}")
-    return text
+    return encodable(text)
 
 
 def check_list(values: Iterable, what: str, empty: bool = False) -> list:
@@ -130,7 +154,7 @@ def check_list(values: Iterable, what: str, empty: bool = False) -> list:
 
     A text is no list: it would be taken for letters.
     """
-    if isinstance(values, (str, pd.DataFrame)) or not isinstance(values, Iterable):
+    if isinstance(values, (str, bytes, pd.DataFrame)) or not isinstance(values, Iterable):
         raise UserError(f"a list of {what} is needed, not one {type(values).__name__}")
     values = list(values)
     if not values and not empty:
@@ -139,17 +163,24 @@ def check_list(values: Iterable, what: str, empty: bool = False) -> list:
 
 
 def check_texts(texts: Iterable[str], name: str = "text", empty: bool = False) -> list[str]:
-    """The texts as a list, each of them a string; one at least, unless it may be empty."""
+    """The texts as a list, each a string, `encodable`; one at least, unless it may be empty.
+
+    The keys of a mapping, such as {id: text}, are not taken for texts.
+    """
+    if isinstance(texts, Mapping):
+        raise UserError(f"a list of {name}s is needed, not one {type(texts).__name__}")
     texts = check_list(texts, f"{name}s", empty)
     for place, text in enumerate(texts):
         if not isinstance(text, str):
             raise UserError(f"{name} {place} is {_short(text)}: a string is needed")
-    return texts
+    return list(map(encodable, texts))
 
 
-def check_word_lists(lists: Iterable[Iterable[str]], what: str) -> list[list[str]]:
-    """Collections of words as lists, one at least."""
-    return [check_texts(words, "word", empty=True) for words in check_list(lists, what)]
+def check_word_lists(
+    lists: Iterable[Iterable[str]], what: str, empty: bool = False
+) -> list[list[str]]:
+    """Collections of words as lists, one at least, unless there may be none."""
+    return [check_texts(words, "word", empty=True) for words in check_list(lists, what, empty)]
 
 
 def check_numbers(
@@ -162,22 +193,25 @@ def check_numbers(
     whole: bool = False,
     missing: bool = False,
     above: bool = False,
+    empty: bool = False,
 ) -> np.ndarray:
     """values as an array of floats, one at least, all of them finite and from low to high.
 
     n: how many there must be. ndim: how many axes (None: any). whole: none has a fraction.
-    missing: some may be NaN. above: all are larger than low, none equal.
+    missing: some may be NaN. above: all are larger than low, none equal. empty: there may be none.
     """
     try:
+        if hasattr(values, "dtype") and np.iscomplexobj(values):
+            raise TypeError("numpy would cut the imaginary part off")
         array = np.asarray(values, dtype=float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise UserError(
             f"{name}: numbers are needed, in rows of one length; got {_short(values)}"
         ) from None
     if ndim is not None and array.ndim != ndim:
         kind = {0: "one number is", 1: "a list of numbers is", 2: "a table of numbers is"}[ndim]
         raise UserError(f"{name}: {kind} needed, got one of shape {array.shape}")
-    if not array.size and not missing:
+    if not array.size and not (missing or empty):
         raise UserError(f"{name}: there are none")
     if n is not None and len(array) != n:
         raise UserError(f"{name}: {n} are needed, one for each; there are {len(array)}")
@@ -211,8 +245,36 @@ def check_number(
     above: bool = False,
 ) -> float:
     """The number itself (an int, if it must be whole); arguments as in `check_numbers`."""
+    if isinstance(value, (str, bytes)):
+        raise UserError(f"{name}: a number is needed, not {_short(value)}")
     check_numbers(value, name, low, high, ndim=0, whole=whole, above=above)
-    return int(value) if whole else value
+    if whole:
+        return int(value)
+    return value if isinstance(value, Real) else float(value)
+
+
+def check_settings(estimator, **rules: dict) -> None:
+    """The settings of these names are numbers within their rules, the arguments of `check_number`.
+
+    A whole one is an int: nothing else can be a size or count a loop.
+    """
+    for name, rule in rules.items():
+        value = getattr(estimator, name)
+        wanted = Integral if rule.get("whole") else Real
+        if not isinstance(value, wanted) or isinstance(value, bool):
+            kind = "a whole number" if rule.get("whole") else "a number"
+            raise UserError(f"{name}: {kind} is needed, not {_short(value)}")
+        check_number(value, name, **rule)
+
+
+def generator_seed(seed: int) -> int:
+    """The seed of a random generator, from 0 to 2**32 - 1, that stands for any whole number.
+
+    Those in the range stay as they are; others are taken modulo 2**32. UserError for anything else.
+    """
+    if not isinstance(seed, Integral) or isinstance(seed, bool):
+        raise UserError(f"seed must be a whole number; it is {_short(seed)}")
+    return int(seed) % 2**32
 
 
 def check_labels(
@@ -223,7 +285,8 @@ def check_labels(
     with as_input_error(name):
         labels = np.asarray(labels)
     if labels.ndim != 1 or not len(labels):
-        raise UserError(f"{name}: a list of them is needed, and there must be some")
+        got = f"got one of shape {labels.shape}"
+        raise UserError(f"{name}: a list of them is needed, and there must be some; {got}")
     if n is not None and len(labels) != n:
         raise UserError(f"{n} rows but {len(labels)} {name}")
 
@@ -238,7 +301,7 @@ def check_labels(
     if allowed is None:
         sorted_ids(given, name)
     else:
-        odd = ~pd.Series(labels).isin(allowed).to_numpy()
+        odd = ~pd.Series(labels, dtype=object).isin(allowed).to_numpy()
         if odd.any():
             one = _short(labels[odd].tolist()[0])
             raise UserError(f"{name} must be {' or '.join(map(str, allowed))}; one is {one}")
@@ -260,10 +323,12 @@ def check_matrix(
     low: float | None = None,
     shape: tuple[int | None, int | None] = (None, None),
     square: bool = False,
+    empty: bool = False,
 ):
     """X (n, d) as an array (or a CSR one, where it may be sparse) of finite numbers.
 
     low: the least that a number may be. shape: (n, d) where they are given. square: n is d.
+    empty: n may be 0.
     """
     with as_input_error(name):
         axes = X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim
@@ -272,7 +337,8 @@ def check_matrix(
             f"{name}: numbers in rows and columns are needed. Reshape your data: it has {axes} axes"
         )
     with as_input_error(name):
-        X = check_array(X, accept_sparse="csr" if sparse else False)
+        kind = "csr" if sparse else False
+        X = check_array(X, accept_sparse=kind, ensure_min_samples=0 if empty else 1)
     for size, wanted, what in zip(X.shape, shape, ("rows", "columns"), strict=True):
         if wanted is not None and size != wanted:
             raise UserError(f"{name} has {size} {what}: {wanted} are needed")
@@ -300,12 +366,13 @@ def find_ids(known: np.ndarray, wanted, kind: str, place: str = "training") -> n
 
     UserError when none is wanted, or one that isn't known; kind ("user") and place name it there.
     """
-    if np.ndim(wanted) != 1:
-        raise UserError(f"a list of {kind}s is needed, not {_short(wanted)}")
-    wanted = pd.Series(wanted)
+    with as_input_error(f"{kind}s"):  # lists in a list, say, can't be ids
+        if np.ndim(wanted) != 1:
+            raise UserError(f"a list of {kind}s is needed, not {_short(wanted)}")
+        wanted = pd.Series(wanted)
+        unknown = ~wanted.isin(known)
     if wanted.empty:
         raise UserError(f"no {kind} was named")
-    unknown = ~wanted.isin(known)
     if unknown.any():
         raise UserError(
             f"{kind} {wanted[unknown].iloc[0]!s} was not in {place} "

@@ -12,7 +12,9 @@ import yaml
 import socialai
 from socialai import files
 
-PARAMETERS = "seed = 0  # any integer\nrate = 0.5  # above 0\nname = 'none'  # any text"
+PARAMETERS = """seed = 0  # any integer
+rate = 0.5  # above 0
+name = 'none'  # any text, or the path of a file"""
 RECORD = "from socialai import files, results\nresults.start('{0}', files.output_folder('{0}'))\n"
 
 

@@ -1,6 +1,7 @@
 """Estimators against known truths, identities and libraries; wrong frames are told in one line."""
 
 import doctest
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from sklearn.metrics import log_loss
 
 from socialai.apps import advertising
 from socialai.apps.advertising import bandits
+from socialai.apps.advertising.categories import category_names
 from socialai.errors import UserError
 
 PROPENSITY = np.array([0.5, 0.3, 0.2])
@@ -207,6 +209,121 @@ def test_hashing_without_collisions_is_one_hot_encoding():
         LogisticRegression(C=1.0, max_iter=300).fit(columns, y).predict_proba(columns)[:, 1],
         atol=1e-3,
     )
+
+
+IDS = np.random.default_rng(3).integers(0, 5, 600)
+RESPONSES = (np.random.default_rng(4).random(600) < np.array([0.02, 0.1, 0.3, 0.6, 0.9])[IDS]) * 1
+
+
+def response_model(cells):
+    return advertising.ResponseModel(n_buckets=256).fit(pd.DataFrame({"ad": cells}), RESPONSES)
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        IDS.astype(float),
+        IDS.astype(np.float32),
+        IDS.astype(np.float16),
+        IDS.astype(np.uint8),
+        pd.array(IDS, dtype="Int64"),
+        pd.array(IDS, dtype="Float64"),
+        pd.Categorical(IDS),
+        pd.Categorical(IDS.astype(float)),
+        IDS.astype(object),
+        [np.int64(i) for i in IDS],
+        [Decimal(int(i)) for i in IDS],
+        [[i] for i in IDS.tolist()],
+        [(i,) for i in IDS.tolist()],
+        [{i} for i in IDS.tolist()],
+        [np.array([i]) for i in IDS],
+        [np.array([i], np.float32) for i in IDS],
+        [pd.array([i], dtype="Int64") for i in IDS],
+    ],
+    ids=lambda kept: f"{getattr(kept, 'dtype', type(kept[0]).__name__)}",
+)
+def test_a_category_has_one_name_whatever_keeps_it(kept):
+    learned = response_model(IDS)
+    same = learned.predict_proba(pd.DataFrame({"ad": kept}))
+    assert (same == learned.predict_proba(pd.DataFrame({"ad": IDS}))).all()
+    assert (same == response_model(kept).predict_proba(pd.DataFrame({"ad": IDS}))).all()
+
+
+STAMPS = pd.Timestamp("2024-01-01") + pd.to_timedelta(IDS, "D")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (IDS < 2, (IDS < 2).astype(int)),
+        (IDS < 2, pd.array(IDS < 2, dtype="boolean")),
+        (IDS / 10, (IDS / 10).astype(np.float32)),
+        (IDS / 3, (IDS / 3).astype(np.float32)),
+        (IDS * 0.1, IDS * 0.3 / 3),
+        (IDS.astype(str), pd.array(IDS.astype(str), dtype="string")),
+        (IDS.astype(str), pd.Categorical(IDS.astype(str))),
+        (STAMPS, STAMPS.astype("datetime64[s]")),
+        (STAMPS, [stamp.date() for stamp in STAMPS]),
+        (STAMPS.tz_localize("UTC"), STAMPS.tz_localize("UTC").tz_convert("Asia/Shanghai")),
+        (pd.cut(IDS, [-1, 1, 4]), pd.cut(IDS, [-1.0, 1.0, 4.0])),
+        ([["a", "b"]] * 600, [np.array(["b", "a"])] * 600),
+        ([[2, "a"]] * 600, [["a", "2"]] * 600),
+        ([[]] * 600, [()] * 600),
+    ],
+)
+def test_equal_categories_have_one_name(one, other):
+    names = [
+        [sorted(cell) for cell in category_names(pd.Series(cells))[0]] for cells in (one, other)
+    ]
+    assert names[0] == names[1]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "says"),
+    [
+        (IDS, IDS.astype(str), "held numbers in training and holds text now"),
+        (IDS.astype(str), IDS, "held text in training and holds numbers now"),
+        (IDS.astype(str), IDS.astype(float), "held text in training and holds numbers now"),
+        (IDS, pd.Categorical(IDS.astype(str)), "holds text now"),
+        (IDS, STAMPS, "holds dates now"),
+        (STAMPS, STAMPS.tz_localize("UTC"), "holds dates with a time zone now"),
+        (IDS, [[str(i)] for i in IDS], "holds text now"),
+        (IDS, pd.cut(IDS, [-1, 1, 4]), "holds ranges now"),
+        (IDS, [{"id": 1}] * 600, "row 0: {'id': 1}: it is no category"),
+        (IDS, [[[1]]] * 600, r"row 0: \[1\]: it is no category"),
+        (IDS, [[1, None]] * 600, "row 0: None: a category is missing"),
+        (IDS, [object()] * 600, "it is no category"),
+        (IDS, np.where(IDS == 3, 2.0**53, IDS), "has lost digits"),
+        (IDS, np.where(IDS == 3, 2**24, IDS).astype(np.float32), "has lost digits"),
+        (IDS, [[1e300]] * 600, "has lost digits"),
+    ],
+)
+def test_a_column_of_another_kind_than_in_training_is_refused(before, now, says):
+    with pytest.raises(UserError, match=says) as error:
+        response_model(before).predict_proba(pd.DataFrame({"ad": now}))
+    assert "\n" not in str(error.value) and "'ad'" in str(error.value)
+
+
+def test_ids_beyond_the_digits_of_a_float_are_whole_numbers_or_text():
+    for kind in (np.int64, str, object):
+        names, _ = category_names(pd.Series((IDS + 2**60).astype(kind)))
+        assert {name for (name,) in names} == {str(2**60 + i) for i in range(5)}
+
+
+def test_a_mixed_column_takes_either_kind():
+    mixed = [i if i % 2 else str(i) for i in IDS.tolist()]
+    learned = response_model(mixed)
+    expected = learned.predict_proba(pd.DataFrame({"ad": mixed}))
+    for kept in (IDS, IDS.astype(str)):
+        assert (learned.predict_proba(pd.DataFrame({"ad": kept})) == expected).all()
+
+
+def test_columns_more_or_less_than_in_training_are_told():
+    learned = response_model(IDS)
+    with pytest.raises(UserError, match="the frame has columns that training didn't: 'user'"):
+        learned.predict(pd.DataFrame({"ad": IDS, "user": 1}))
+    with pytest.raises(UserError, match="the frame has no column 'ad'; did you mean 'ads'"):
+        learned.predict(pd.DataFrame({"ads": IDS}))
 
 
 def test_the_epoch_that_validation_likes_best_is_kept():

@@ -8,8 +8,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.integrate import quad
 from scipy.optimize import approx_fprime
-from scipy.stats import CensoredData, ecdf
+from scipy.stats import CensoredData, beta, ecdf
+from sklearn.exceptions import NotFittedError
 
 from socialai import data
 from socialai.apps import behaviour
@@ -159,6 +161,109 @@ def test_lifetime_value_is_purchases_times_value_and_falls_with_the_discount():
     )
 
 
+# --- data that can't tell, numbers at the edge ---
+def history(frequency, recency, T, value=10.0):
+    columns = {"frequency": frequency, "recency": recency, "T": T, "monetary_value": value}
+    return pd.DataFrame(columns)
+
+
+def test_nobody_bought_twice_is_told_not_fitted():
+    """The likelihood is then the same for every a and b: they'd stay at 1, where a - 1 is 0."""
+    once = history(0, 0.0, np.linspace(1, 40, 50))
+    with pytest.raises(UserError, match="nobody bought twice"):
+        behaviour.BetaGeometricNBD().fit(once)
+
+
+@pytest.mark.parametrize(
+    "customers",
+    [
+        history([1], [2.0], [3.0]),
+        history([1], [3.0], [3.0]),
+        history([1, 0], [2.0, 0], [3.0, 3]),
+        history([4] * 30, [8.0] * 30, [9.0] * 30),
+        history([5000, 1, 0], [100.0, 1, 0], [100.0, 100, 100]),
+        history([100_000], [1e-3], [1e6]),
+        history([2, 3], [1e9, 2e9], [3e9, 4e9], [1e12, 2e12]),
+        history([2, 3], [1e-9, 2e-9], [3e-9, 4e-9], [1e-9, 2e-9]),
+    ],
+    ids=lambda frame: f"{len(frame)} customers, {frame['frequency'].max()} purchases",
+)
+def test_few_or_odd_customers_give_finite_numbers(customers):
+    model = behaviour.BetaGeometricNBD().fit(customers)
+    assert not np.isnan(model.standard_errors_).any(), "inf where the data leave one open"
+    for weeks in (0, 1, 52, 1e6):
+        bought = model.predict(customers, weeks)
+        assert np.isfinite(bought).all() and (bought >= 0).all()
+        silent = model.probability_silent(customers, weeks)
+        assert ((silent >= 0) & (silent <= 1 + 1e-12)).all()
+        assert np.isfinite(model.expected_purchases([weeks, 0.5])).all()
+    value = behaviour.GammaGamma().fit(customers)
+    assert not np.isnan(value.standard_errors_).any()
+    if value.q_ > 1:
+        assert np.isfinite(value.predict(customers)).all()
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "x"),
+    [
+        (1.0, 2.5, 0),
+        (1.0, 2.5, 3),
+        (1 + 1e-9, 2.5, 3),
+        (0.4, 0.6, 0),
+        (0.4, 0.6, 2),
+        (1.0, 1e-7, 0),
+        (0.8, 2.4, 1000),
+        (2.0, 2.4, 30_000),
+        (0.793, 2.426, 5),
+    ],
+)
+def test_what_is_expected_is_the_mean_over_the_probability_of_leaving(a, b, x):
+    """Where the closed form has a pole (a = 1, a + b = 1) or overflows, too."""
+    model = behaviour.BetaGeometricNBD()
+    model.r_, model.alpha_, model.a_, model.b_ = 0.6, 5.0, a, b
+    row = history([x], [30.0 * (x > 0)], [31.0])
+
+    def bought(p):
+        return -np.expm1(-(0.6 + x) * np.log1p(p * 20 / 36)) / p
+
+    by_quantile = quad(lambda u: bought(max(beta.ppf(u, a, b + x), 1e-200)), 0, 1, limit=500)[0]
+    expected = by_quantile * model.probability_alive(row)[0]
+    assert model.predict(row, 20)[0] == pytest.approx(expected, rel=1e-4)
+    if x == 0:
+        model.alpha_ = 36.0
+        assert model.expected_purchases(20) == pytest.approx(by_quantile, rel=1e-4)
+
+
+def test_the_unit_of_time_or_money_is_the_users_choice():
+    customers = data.load("cdnow_summary")
+    weeks, dollars = (
+        behaviour.BetaGeometricNBD().fit(customers),
+        behaviour.GammaGamma().fit(customers),
+    )
+    minutes = customers.assign(
+        recency=customers["recency"] * 10_080,
+        T=customers["T"] * 10_080,
+        monetary_value=customers["monetary_value"] * 25_000,
+    )
+    model, dong = behaviour.BetaGeometricNBD().fit(minutes), behaviour.GammaGamma().fit(minutes)
+    assert [model.r_, model.alpha_ / 10_080, model.a_, model.b_] == pytest.approx(
+        [weeks.r_, weeks.alpha_, weeks.a_, weeks.b_], rel=1e-3
+    )
+    assert model.predict(minutes, 39 * 10_080) == pytest.approx(
+        weeks.predict(customers, 39), rel=1e-3
+    )
+    found = [dong.p_, dong.q_, dong.gamma_ / 25_000]
+    assert found == pytest.approx([dollars.p_, dollars.q_, dollars.gamma_], rel=1e-3)
+    assert dong.predict(minutes) / 25_000 == pytest.approx(dollars.predict(customers), rel=1e-3)
+    theta = [model.r_, model.alpha_, model.a_, model.b_]
+    rows = behaviour.check_purchase_history(minutes)
+    assert model.log_likelihood_ == pytest.approx(behaviour.bgnbd_log_likelihood(theta, *rows)[0])
+    theta = [dong.p_, dong.q_, dong.gamma_]
+    rows = minutes.loc[minutes["frequency"] > 0, ["frequency", "monetary_value"]].to_numpy().T
+    likelihood = behaviour.gamma_gamma_log_likelihood(theta, *rows)[0]
+    assert dong.log_likelihood_ == pytest.approx(likelihood)
+
+
 PURCHASES = pd.DataFrame(
     {
         "customer_id": ["a", "a", "a", "b", "b", "c"],
@@ -168,6 +273,15 @@ PURCHASES = pd.DataFrame(
         "value": [1.0, 2, 4, 3, 5, 9],
     }
 )
+
+
+def test_likelihoods_of_one_parameter_are_maximised_too():
+    def exponential(theta, x):
+        return float((np.log(theta) - theta * x).sum()), np.array([(1 / theta[0] - x).sum()])
+
+    found = behaviour.maximum_likelihood(exponential, 1, np.array([1.0, 2, 3, 10]))
+    assert found.parameters == pytest.approx([1 / 4])
+    assert found.standard_errors == pytest.approx([1 / 8], rel=1e-3)
 
 
 def test_two_purchases_of_a_day_are_one_and_the_future_is_not_seen():
@@ -217,6 +331,14 @@ def test_a_hazard_finds_the_effect_that_made_the_data():
     assert survival[:, 4] == pytest.approx((1 - hazard) ** 5, abs=0.06)
 
 
+def test_a_hazard_knows_its_columns_by_name():
+    X = pd.DataFrame({"often": [1.0, 2, 3, 1], "idle": [4.0, 0, 1, 2]})
+    hazard = behaviour.DiscreteHazard().fit(X, [1, 2, 2, 1], [1, 1, 0, 1])
+    assert (hazard.predict_survival(X) == hazard.predict_survival(X.to_numpy())).all()
+    with pytest.raises(UserError, match="X has the columns .*'idle', 'often'.*; in training"):
+        hazard.predict_survival(X[["idle", "often"]])
+
+
 FITTED, VALUES = behaviour.BetaGeometricNBD(), behaviour.GammaGamma()
 FITTED.r_, FITTED.alpha_, FITTED.a_, FITTED.b_ = TRUTH.values()
 VALUES.p_, VALUES.q_, VALUES.gamma_ = 6.25, 3.74, 15.44
@@ -244,6 +366,47 @@ def test_in_no_time_nothing_is_bought():
         (lambda: behaviour.BetaGeometricNBD().fit(X.assign(frequency=0.5)), "frequency is whole"),
         (lambda: behaviour.BetaGeometricNBD().fit(X.assign(frequency=np.nan)), "misses 4 values"),
         (lambda: behaviour.GammaGamma().fit(X.assign(frequency=0)), "nobody bought twice"),
+        (lambda: behaviour.BetaGeometricNBD().fit(X.assign(T=1e308)), "the numbers are too large"),
+        (lambda: VALUES.predict(X.assign(monetary_value=1e200)), "at most 1e.100"),
+        (lambda: behaviour.snapshot(PURCHASES, "2024-02-12", "3"), "a number is needed, not '3'"),
+        (lambda: behaviour.snapshot(PURCHASES, "2024-02-12", 1e9), "at most 5200; it is 1e.09"),
+        (lambda: behaviour.snapshot(PURCHASES, "9999-12-31", 5000), "the data end on 2024-03-05"),
+        (lambda: FITTED.predict(X, 1e300), "at most 1e.06; it is 1e.300"),
+        (lambda: behaviour.lifetime_value(FITTED, VALUES, X, 10**9), "at most 5200"),
+        (lambda: behaviour.lifetime_value(VALUES, FITTED, X, 3), "a BetaGeometricNBD and a Gamma"),
+        (lambda: behaviour.simulate_customers(1, 1e-9, 1, 1, [9.0]), "can't be simulated"),
+        (
+            lambda: behaviour.bgnbd_log_likelihood([1, 1, 1, 1], [0.5], [1], [2]),
+            "frequency is whole",
+        ),
+        (
+            lambda: behaviour.bgnbd_log_likelihood([1, 1, 1, 1], [1], [3], [2]),
+            "recency at most T",
+        ),
+        (
+            lambda: behaviour.DiscreteHazard(period=1e-9).fit([[1.0], [2]], [1, 2], [True, False]),
+            "durations of up to 2e.09 periods of 2 customers are too many",
+        ),
+        (
+            lambda: behaviour.DiscreteHazard().fit([[1e200], [2]], [1, 2], [True, False]),
+            "X must be at least -1e.100",
+        ),
+        (
+            lambda: MarkovNextItem().fit(EVENTS.assign(item_id=[["x"]] * 320)),
+            "columns user_id and item_id: unhashable",
+        ),
+        (
+            lambda: TransformerNextItem(d_model=5).fit(EVENTS),
+            "d_model must be even, for the two heads; it is 5",
+        ),
+        (
+            lambda: TransformerNextItem().fit(EVENTS, validation=[["x"]]),
+            "validation is a pair",
+        ),
+        (
+            lambda: TransformerNextItem().fit(EVENTS, validation=([["x"]], ["a", "b"])),
+            "1 histories but 2 following items",
+        ),
         (lambda: behaviour.GammaGamma().fit(X.assign(monetary_value=0.0)), "cost nothing"),
         (
             lambda: behaviour.DiscreteHazard().fit([[1.0]], [0.0], [True]),
@@ -255,13 +418,16 @@ def test_in_no_time_nothing_is_bought():
         ),
         (
             lambda: behaviour.summarize(PURCHASES.assign(date="soon"), "2024-03-01"),
-            "column 'date': Unknown datetime string",
+            "column 'date' must hold dates, as text by ISO 8601 .*; row 0 is 'soon'",
         ),
         (
             lambda: behaviour.summarize(PURCHASES.assign(date=20240101), "2024-03-01"),
             "must hold dates; it holds int64",
         ),
-        (lambda: behaviour.summarize(PURCHASES, "soon"), "until: Unknown datetime string"),
+        (
+            lambda: behaviour.summarize(PURCHASES, "soon"),
+            "until must hold dates, as text by ISO 8601 .*; row 0 is 'soon'",
+        ),
         (lambda: behaviour.summarize(PURCHASES, None), "until must hold dates"),
         (
             lambda: behaviour.summarize(PURCHASES, pd.Timestamp("2024-03-01", tz="UTC")),
@@ -269,22 +435,22 @@ def test_in_no_time_nothing_is_bought():
         ),
         (
             lambda: behaviour.retention(PURCHASES.assign(date="soon")),
-            "column 'date': Unknown datetime string",
+            "column 'date' must hold dates, as text by ISO 8601 .*; row 0 is 'soon'",
         ),
         (
             lambda: behaviour.snapshot(PURCHASES, "2024-02-12", np.nan),
             "weeks must be at least 0.14.*; it is nan",
         ),
-        (lambda: FITTED.predict(X, -4), "weeks must be at least 0; it is -4"),
-        (lambda: FITTED.probability_silent(X, -3), "weeks must be at least 0; it is -3"),
+        (lambda: FITTED.predict(X, -4), "weeks must be at least 0 and .*; it is -4"),
+        (lambda: FITTED.probability_silent(X, -3), "weeks must be at least 0 and .*; it is -3"),
         (
             lambda: FITTED.expected_purchases([1, np.nan]),
-            "weeks must be at least 0; place 1 holds nan",
+            "weeks must be at least 0 and .*; place 1 holds nan",
         ),
         (lambda: FITTED.probability_alive(X.drop(columns="T")), "no column 'T'"),
         (
             lambda: behaviour.lifetime_value(FITTED, VALUES, X, -3),
-            "weeks must be whole and at least 1; it is -3",
+            "weeks must be whole and at least 1 and .*; it is -3",
         ),
         (
             lambda: behaviour.lifetime_value(FITTED, VALUES, X, 3, np.nan),
@@ -422,3 +588,52 @@ def test_the_transformer_keeps_the_epoch_that_validates_best():
     # The loss is minus nDCG@10, and the weights are those of the best epoch.
     ranks = model.ranks(histories, following)
     assert (ranks <= 10).all() and losses[best] == pytest.approx(-(1 / np.log2(1 + ranks)).mean())
+
+
+# --- what is ruled out is never given ---
+THREE = pd.DataFrame({"user_id": [1, 1, 1, 2, 2], "item_id": list("abcab"), "time": range(5)})
+
+
+def test_an_item_of_the_history_is_never_predicted():
+    model = MarkovNextItem(0.1).fit(THREE)
+    assert model.predict([["a", "b"]], k=3).tolist() == [["c"]], "fewer, where fewer are left"
+    some = model.predict([["a", "b"], [], ["b", "a", "a"], ["a", "b", "c"]], k=9).tolist()
+    assert some == [["c", None, None], ["a", "b", "c"], ["c", None, None], [None] * 3]
+    assert model.predict([["a", "b", "c"]], k=2).shape == (1, 0)
+
+
+def test_where_enough_is_left_the_answer_keeps_the_type_of_the_items():
+    numbers = THREE.assign(item_id=[10, 20, 30, 10, 20])
+    model = MarkovNextItem(0.1).fit(numbers)
+    assert model.predict([[10], []], k=2).dtype == model.items_.dtype
+    padded = model.predict([[10, 20], []], k=2).tolist()
+    assert padded == [[30, None], [10, 20]] and type(padded[0][0]) is int
+
+
+def test_an_item_of_the_history_has_no_rank():
+    model = MarkovNextItem(0.1).fit(THREE)
+    histories = [["a", "b"], ["a", "b"], ["a", "b", "c"], []]
+    assert model.ranks(histories, ["c", "a", "c", "zz"]).tolist() == [1, np.inf, np.inf, np.inf]
+
+
+def test_histories_may_be_any_iterable():
+    model = MarkovNextItem(0.1).fit(THREE)
+    expected = model.predict([["a"], ["a", "b"]], k=2).tolist()
+    assert model.predict((iter(h) for h in (["a"], ["a", "b"])), k=2).tolist() == expected
+    assert model.predict(pd.Series([["a"], ("a", "b")]), k=np.int64(2)).tolist() == expected
+    assert model.ranks(iter([["a"]]), iter(["b"])).tolist() == [1]
+
+
+@pytest.mark.parametrize("model", [MarkovNextItem(), TransformerNextItem(4, 1, 2, epochs=1)])
+def test_one_event_of_one_user_is_enough(model):
+    model.fit(THREE.head(1))
+    assert model.predict([[]], k=3).tolist() == [["a"]] and model.predict([["a"]]).shape == (1, 0)
+
+
+def test_what_diverged_predicts_nothing():
+    model = TransformerNextItem(4, 1, max_length=4, epochs=30, learning_rate=1e6, device="cpu")
+    with pytest.raises(UserError, match="learning diverged: the loss is nan") as error:
+        model.fit(EVENTS)
+    assert "\n" not in str(error.value)
+    with pytest.raises(NotFittedError):
+        model.predict([["x"]])

@@ -113,8 +113,8 @@ def test_nobody_reviews_when_a_review_costs_more_than_any_mistake():
 @pytest.mark.parametrize(
     ("options", "scores", "y", "says"),
     [
-        ({"miss": -1}, [0.1], [1], "must be at least 0; place 0 holds -1"),
-        ({"miss": np.nan}, [0.1], [1], "place 0 holds nan"),
+        ({"miss": -1}, [0.1], [1], "miss must be at least 0; it is -1"),
+        ({"miss": np.nan}, [0.1], [1], "miss must be at least 0; it is nan"),
         ({"capacity": 2}, [0.1], [1], "capacity must be at least 0 and at most 1"),
         ({}, [0.1], [2], "labels must be 0 or 1; one is 2"),
         ({}, [0.1, 0.2], [1], "2 rows but 1 labels"),
@@ -137,7 +137,7 @@ FEW = Prototypes().fit(np.eye(4), LABELS)
     ("call", "says"),
     [
         (lambda: WAY.predict([np.nan]), "scores must be finite; place 0 holds nan"),
-        (lambda: WAY.predict([]), "scores: there are none"),
+        (lambda: WAY.predict([[0.1]]), "a list of numbers is needed"),
         (lambda: WAY.costs([0.1, 0.2], [1]), "2 rows but 1 labels"),
         (lambda: WAY.costs([0.1], [2]), "labels must be 0 or 1"),
         (lambda: precision_at_recall(LABELS, [0.1, 0.2, 0.3, np.nan]), "place 3 holds nan"),
@@ -170,6 +170,26 @@ def test_what_users_get_wrong_is_told_in_one_line(call, says):
     with pytest.raises(UserError, match=says) as error:
         call()
     assert "\n" not in str(error.value)
+
+
+def test_no_cases_have_no_answers():
+    assert WAY.predict([]).tolist() == []
+    assert KeywordList(words=["a"]).fit(["a"], [0]).predict([]).tolist() == []
+    none = np.zeros((0, 4))
+    assert FEW.predict(none).tolist() == [] and FEW.predict_proba(none).shape == (0, 2)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**40])
+def test_any_integer_draws_an_evasion_and_a_queue(seed):
+    assert evade("你好", "homophone", seed=seed) == evade("你好", "homophone", seed=seed % 2**32)
+    X, y = two_clouds(60)
+    found = review_queue(LogisticRegression(), X, y, X, y, start=20, batch=5, rounds=1, seed=seed)
+    assert found["labels"].tolist() == [20, 25]
+
+
+def test_half_a_surrogate_pair_is_dropped():
+    assert evade("你\ud83d", "pinyin") == "ni" and undisguise("你\ud83d\ude00") == "你😀"
+    assert to_pinyin("你\ud83d") == "ni"
 
 
 # Precision at a recall

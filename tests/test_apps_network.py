@@ -1,5 +1,6 @@
 import doctest
 import random
+from fractions import Fraction
 
 import igraph
 import networkx as nx
@@ -14,6 +15,7 @@ from sklearn.metrics import normalized_mutual_info_score as nmi
 from socialai.apps import network
 from socialai.apps.network.benchmark_graphs import lfr_graph, mixing_parameter, planted_edges
 from socialai.apps.network.cascades import Cascades, greedy_seeds
+from socialai.apps.network.influence import _largest
 from socialai.errors import UserError
 
 
@@ -92,6 +94,75 @@ def test_betweenness_of_mixed_nodes_and_of_a_bad_length():
     }  # nodes need no order
     with pytest.raises(UserError, match="positive length"):
         network.betweenness(nx.Graph([(0, 1, {"length": 0})]), "length")
+
+
+def two_ways(lengths, graph=None):
+    """From a to c by b, and by x."""
+    graph = nx.Graph() if graph is None else graph
+    for (u, v), length in zip(("ab", "bc", "ax", "xc"), lengths, strict=True):
+        graph.add_edge(u, v, length=length)
+    return graph
+
+
+@pytest.mark.parametrize(
+    "lengths",
+    [
+        (1, 2, 1.5, 1.5),
+        (0.1, 0.2, 0.15, 0.15),
+        (0.2, 0.1, 0.15, 0.15),
+        (1e-20, 2e-20, 1.5e-20, 1.5e-20),
+        (0.1e20, 0.2e20, 0.15e20, 0.15e20),
+        (1 / 10, 1 / 5, 3 / 20, 3 / 20),
+        (Fraction(1, 10), Fraction(1, 5), 0.15, 0.15),
+        (np.float64(0.1), np.float64(0.2), 0.15, 0.15),
+    ],
+)
+def test_paths_of_equal_length_share_though_their_sums_are_rounded(lengths):
+    shares = network.betweenness(two_ways(lengths), "length")
+    assert shares["b"] == shares["x"] == pytest.approx(1 / 6)
+    directed = network.betweenness(two_ways(lengths, nx.DiGraph()), "length")
+    assert directed["b"] == directed["x"] == pytest.approx(1 / 12)
+
+
+@pytest.mark.parametrize("longer", [1e-8, 1e-6, 0.1])
+def test_a_path_that_is_longer_by_more_than_rounding_is_longer(longer):
+    shares = network.betweenness(two_ways((0.1, 0.2 + longer, 0.15, 0.15)), "length")
+    assert shares["b"] == 0 and shares["x"] == pytest.approx(1 / 3)
+
+
+@given(st.integers(0, 999), st.sampled_from([0.1, 1 / 3, 1e-9, 7e8]), st.booleans())
+@settings(deadline=None, max_examples=40)
+def test_the_unit_of_a_length_changes_no_betweenness(seed, unit, directed):
+    graph = nx.gnp_random_graph(12, 0.3, seed=seed, directed=directed)
+    graph.add_edge(0, 0)
+    draw = random.Random(seed)
+    for _, _, data in graph.edges(data=True):
+        data["whole"] = draw.randint(1, 4)  # whole numbers are added exactly
+        data["length"] = unit * data["whole"]
+    expected = nx.betweenness_centrality(graph, weight="whole")
+    assert network.betweenness(graph, "length") == pytest.approx(expected, abs=1e-12)
+    assert network.betweenness(graph, "whole") == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    "length", [0, -1, np.nan, np.inf, None, "1", 1j, [1], 10**400, pd.NA, np.array([1, 2])]
+)
+def test_what_is_no_length_is_told_with_its_edge(length):
+    with pytest.raises(UserError, match="positive length on every edge; that of 'b' and 'c' is"):
+        network.betweenness(two_ways((1, length, 1, 1)), "length")
+
+
+def test_lengths_whose_sum_is_infinite_are_told():
+    with pytest.raises(UserError, match="too large to be added up"):
+        network.betweenness(two_ways((1.7e308, 1.7e308, 1, 1)), "length")
+
+
+def test_seeds_of_equal_pagerank_are_taken_in_the_order_of_the_graph():
+    # Ends of a path have one rank, whose last digits depend on the order of the sums.
+    for n in range(3, 40):
+        scores = np.array([0.3, 0.1 + 0.2, 0.3 + 1e-16, 0.2]) * n
+        assert _largest(scores, 4).tolist() == [0, 1, 2, 3]
+    assert _largest(np.array([1, 3, 2, 3]), 3).tolist() == [1, 3, 2]
 
 
 @pytest.mark.parametrize("resolution", [0.5, 1, 2])

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
 from sklearn.metrics import ndcg_score
 
@@ -222,6 +223,93 @@ def test_a_new_item_is_recommended_by_its_features_alone():
     assert (best["user_id"] % 2 == best["item_id"] % 2).mean() > 0.9
 
 
+# --- small and odd data ---
+FEW = pd.DataFrame(
+    [(u, i) for u, items in enumerate(["pqr", "pqs", "prs", "xyz", "xyw", "xy"]) for i in items],
+    columns=["user_id", "item_id"],
+).assign(rating=1.0)
+
+
+@pytest.mark.parametrize(
+    ("n", "batch_size", "epochs", "steps"),
+    [(17, 256, 15, 15), (17, 17, 3, 3), (17, 16, 10, 10), (17, 4, 10, 42), (1, 8, 2, 2)],
+)
+def test_bpr_takes_a_step_an_epoch_or_more_of_no_more_triples_than_ratings(
+    monkeypatch, n, batch_size, epochs, steps
+):
+    sizes = []
+    sigmoid = torch.sigmoid
+    monkeypatch.setattr(torch, "sigmoid", lambda x: sizes.append(len(x)) or sigmoid(x))
+    recommendation.BPR(dim=4, epochs=epochs, batch_size=batch_size).fit(FEW.head(n))
+    assert len(sizes) == steps and max(sizes) <= min(n, batch_size)
+
+
+def test_bpr_learns_from_few_ratings_what_every_seed_learns():
+    best = [
+        recommendation.BPR(dim=8, epochs=200, seed=seed).fit(FEW).recommend([5], k=2)
+        for seed in range(4)
+    ]
+    assert all(set(lists["item_id"]) == {"z", "w"} for lists in best)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=names)
+def test_who_has_rated_all_but_one_gets_one(model):
+    rows = [(u, i) for u in range(3) for i in "abcd"[: 4 - u]]
+    log = pd.DataFrame(rows, columns=["user_id", "item_id"]).assign(
+        rating=[1 + n % 3 for n in range(len(rows))], time=pd.Timestamp("2024-01-01")
+    )
+    model = clone(model).fit(log)
+    lists = model.recommend(k=10**6)
+    assert lists["user_id"].tolist() == [1, 2, 2] and set(lists["item_id"]) == {"c", "d"}
+    assert model.recommend([0], k=2).empty
+    assert model.recommend([2, 1], candidates=["a", "d"])["item_id"].tolist() == ["d", "d"]
+    assert model.recommend([2], candidates=["a", "b"]).empty
+
+
+@pytest.mark.parametrize("model", MODELS, ids=names)
+def test_one_rating_is_learned_from(model):
+    one = RATINGS.head(1)
+    if isinstance(model, neural.LightGCN):
+        with pytest.raises(UserError, match="nothing left to recommend"):
+            clone(model).fit(one)
+    else:
+        assert clone(model).fit(one).recommend(k=3).empty
+
+
+def test_what_diverged_recommends_nothing():
+    for model in (
+        recommendation.SVD(dim=2, learning_rate=1e6),
+        neural.TwoTower(dim=2, temperature=1e-300),
+        recommendation.Implicit("bpr", dim=2, options={"learning_rate": 1e30}),
+    ):
+        with pytest.raises(UserError, match="learning diverged"):
+            model.fit(RATINGS)
+        with pytest.raises(NotFittedError):
+            model.recommend(k=1)
+
+
+def test_jaccard_counts_alike_in_every_type():
+    seen = np.ones((300, 2))
+    seen[:100, 1] = 0
+    for kind in (float, np.float32, bool, np.int8, int):
+        for matrix in (seen.astype(kind), sparse.csr_matrix(seen.astype(kind))):
+            assert recommendation.jaccard(matrix)[0].tolist() == pytest.approx([1, 2 / 3])
+
+
+def test_lists_are_judged_to_any_depth():
+    scores = recommendation.evaluate_lists(LISTS, RATINGS, k=10**9)
+    assert (scores["precision"] <= scores["recall"]).all()
+    expected = recommendation.evaluate_lists(LISTS, RATINGS, k=30)
+    assert scores[["ndcg", "recall"]].equals(expected[["ndcg", "recall"]])
+
+
+def test_a_user_who_rated_twice_counts_once():
+    train = pd.DataFrame({"user_id": [1, 1, 2], "item_id": ["a", "a", "b"]})
+    lists = pd.DataFrame({"user_id": [2], "item_id": ["a"]})
+    found = recommendation.beyond_accuracy(lists, train)
+    assert found == pytest.approx({"coverage": 0.5, "popularity": 0.5, "novelty": 1.0})
+
+
 # --- what users get wrong ---
 FITTED = recommendation.SVD(dim=2, epochs=1).fit(RATINGS)
 LISTS = recommendation.Popularity().fit(RATINGS).recommend(k=2)
@@ -270,6 +358,10 @@ LISTS = recommendation.Popularity().fit(RATINGS).recommend(k=2)
             "train must be at least 0 and at most 1; it is 2",
         ),
         (
+            lambda: recommendation.split_by_time(RATINGS, per_user="no"),
+            "per_user is True or False, not 'no'",
+        ),
+        (
             lambda: recommendation.split_by_time(RATINGS, np.nan),
             "train must be at least 0 and at most 1; it is nan",
         ),
@@ -293,6 +385,54 @@ LISTS = recommendation.Popularity().fit(RATINGS).recommend(k=2)
         ),
         (lambda: FITTED.recommend("ann"), "a list of users is needed"),
         (lambda: FITTED.recommend([1], k=0), "k must be whole and at least 1"),
+        (lambda: FITTED.recommend([1], k=-1), "k must be whole and at least 1"),
+        (lambda: FITTED.recommend([1], k="3"), "k: a number is needed, not '3'"),
+        (lambda: FITTED.recommend([1, [2]]), "users: setting an array element"),
+        (lambda: FITTED.recommend(user for user in [1]), "a list of users is needed"),
+        (lambda: FITTED.recommend([1], candidates="ab"), "a list of items is needed"),
+        (
+            lambda: FITTED.predict(pd.DataFrame({"user_id": [[1]], "item_id": [2]})),
+            r"user \[1\] was not in training",
+        ),
+        (
+            lambda: recommendation.evaluate_lists(LISTS.assign(rank=1), RATINGS),
+            "rows repeat a pair of user_id and rank",
+        ),
+        (lambda: recommendation.jaccard([[2, 0]]), "seen must hold 0 and 1"),
+        (lambda: neural.bipartite_adjacency([[0.5]]), "seen must hold 0 and 1"),
+        (lambda: neural.to_torch_csr("abc"), "matrix: numbers in rows and columns are needed"),
+        (
+            lambda: neural.propagate(torch.eye(3), torch.ones(2, 2), 1),
+            r"adjacency has the shape \(3, 3\) and embeddings \(2, 2\)",
+        ),
+        (lambda: neural.propagate(np.eye(2), np.eye(2), 1), "must be tensors"),
+        (
+            lambda: recommendation.ALS(regularization=0).fit(RATINGS.head(9)),
+            "ratings in row 0 don't tell 10 factors",
+        ),
+        (
+            lambda: recommendation.least_squares(np.ones((2, 2)), np.ones((1, 2)), 0.1),
+            "rows must be a sparse matrix",
+        ),
+        (
+            lambda: recommendation.least_squares(np.ones((2, 2)), sparse.eye(3), 0.1),
+            "rows has 3 columns: 2 are needed",
+        ),
+        (
+            lambda: recommendation.Implicit(options={"factors": 3}).fit(RATINGS),
+            "options: .* multiple values for keyword argument 'factors'",
+        ),
+        (lambda: recommendation.Implicit(options={"colour": 3}).fit(RATINGS), "options: .*colour"),
+        (lambda: recommendation.Implicit(options=[3]).fit(RATINGS), "options is a dictionary"),
+        (lambda: neural.TwoTower(batch_size=1).fit(RATINGS), "batch_size must be whole and at"),
+        (
+            lambda: neural.TwoTower(TITLES).fit(RATINGS[RATINGS["item_id"] == 4]),
+            "one item only was rated",
+        ),
+        (
+            lambda: neural.TwoTower(TITLES.set_axis([np.nan, *range(1, 32)])).fit(RATINGS),
+            "one row an item",
+        ),
         (lambda: FITTED.recommend([None]), "user None was not in training"),
         (
             lambda: recommendation.evaluate_lists(LISTS.assign(rank=0), RATINGS),

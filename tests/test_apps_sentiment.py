@@ -254,7 +254,7 @@ ORDERED = OrdinalRegression().fit(np.eye(2), [1, 2])
         ),
         (lambda: TEXTS.predict([NAN]), "text 0 is nan: a string is needed"),
         (lambda: TEXTS.predict("happy"), "a list of texts is needed, not one str"),
-        (lambda: TEXTS.predict_proba([]), "there are no texts"),
+        (lambda: TEXTS.fit([], []), "there are no texts"),
         (lambda: LEXED.decision_function([None]), "text 0 is None: a string is needed"),
         (lambda: LEXED.predict("good"), "a list of texts is needed"),
         (lambda: LexiconSentiment({"good": NAN}).fit(), "valences of the lexicon must be finite"),
@@ -274,7 +274,7 @@ ORDERED = OrdinalRegression().fit(np.eye(2), [1, 2])
         (lambda: SoftLabelClassifier().fit(np.eye(2), [[1, 0], [1, 0]]), "one label only"),
         (lambda: SOFT.predict(np.eye(3)), "X has 3 columns: 2 are needed"),
         (lambda: OrdinalRegression().fit([[NAN], [1]], [1, 2]), "X: Input contains NaN"),
-        (lambda: OrdinalRegression().fit(np.eye(2), [1, NAN]), "Input y contains NaN"),
+        (lambda: OrdinalRegression().fit(np.eye(2), [1, NAN]), "labels: 1 are missing"),
         (lambda: OrdinalRegression().fit(np.eye(2), [1]), "inconsistent numbers of samples"),
         (
             lambda: OrdinalRegression(rule="mean").fit(np.eye(2), [1, 2]),
@@ -288,6 +288,14 @@ def test_what_users_get_wrong_is_told_in_one_line(call, says):
     with pytest.raises(UserError, match=says) as error:
         call()
     assert "\n" not in str(error.value)
+
+
+def test_no_cases_have_no_answers():
+    assert TEXTS.predict([]).tolist() == [] and TEXTS.predict_proba([]).shape == (0, 2)
+    assert LEXED.predict([]).tolist() == [] and three_classes([], 0.05).tolist() == []
+    none = np.zeros((0, 2))
+    assert SOFT.predict_proba(none).shape == (0, 2) and SOFT.predict(none).tolist() == []
+    assert ORDERED.predict_proba(none).shape == (0, 2) and ORDERED.predict(none).tolist() == []
 
 
 def test_emotions_are_labels_like_others():

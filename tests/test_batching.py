@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,6 +29,18 @@ def test_batches_of_like_length_need_little_padding():
     assert (
         computed / sum(lengths) < 1.05
     )  # random batches of 16 would compute about twice the tokens
+
+
+def test_no_texts_are_no_rows_of_the_width_of_others():
+    cpu = torch.device("cpu")
+    assert batching.encode(None, []) == []
+    assert batching.pad([], 0, cpu)["input_ids"].shape == (0, 0)
+
+    def three(batch):
+        return batch["input_ids"][:, :1].expand(-1, 3)
+
+    assert batching.forward_in_batches(three, [], 0, cpu).shape == (0, 3)
+    assert batching.forward_in_batches(three, [[5], [7, 8]], 0, cpu)[:, 0].tolist() == [5, 7]
 
 
 def test_a_text_that_is_none_is_told():

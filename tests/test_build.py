@@ -47,6 +47,24 @@ def test_a_run_is_done_once_for_each_set_of_parameters(notebooks):
     }
 
 
+def test_any_folder_will_do_and_any_text_as_a_value(notebooks, tmp_path, monkeypatch):
+    """Signs that mean something in an address, in a pattern, in a shell; names as long as a disk's.
+
+    All that is written lies in that folder.
+    """
+    place = tmp_path / "a b 课程?x=1#%41&'\"[1]*"
+    monkeypatch.setattr(files, "NOTEBOOKS", place / "notebooks")
+    monkeypatch.setattr(files, "BUILD", place / "build")
+    write_notebook(place / "notebooks", "01_a", RECORD_SEED)
+    before = set(tmp_path.iterdir())
+    name = "房间很[MASK]净，" + "早餐丰富服务周到位置方便价格实惠" * 5 + "/?#%"
+    wanted = ("01_a", {"name": name})
+    assert built(wanted) == [("passed", "not finished before")]
+    assert built(wanted) == [("unchanged", "")]
+    assert set(tmp_path.iterdir()) == before
+    assert (place / "build" / "runs" / "pytask.sqlite3").is_file()
+
+
 def test_outputs_written_back_do_not_make_a_notebook_another_one(notebooks):
     built(("01_a", {}))
     book = nbformat.read(notebooks / "01_a.ipynb", as_version=4)

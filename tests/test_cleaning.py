@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from socialai.errors import UserError
 from socialai.preprocessing import cleaning
 
 # Pieces that rules look for, and halves of them, so that random texts hit the rules and their
@@ -158,3 +159,20 @@ def test_a_long_hostile_text_takes_little_time(attack):
     start = time.process_time()
     cleaning.clean("&" + attack * (20_000 // len(attack)))
     assert time.process_time() - start < 5
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_what_is_no_text_is_told(rule):
+    for wrong in (None, 3, float("nan"), b"a", ["a"]):
+        with pytest.raises(UserError, match="a text is needed, not"):
+            rule(wrong)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_a_pair_of_surrogates_is_its_sign_and_a_half_is_dropped(rule):
+    assert rule("好\ud83d\ude00好\ud83d") == "好😀好"
+
+
+def test_a_language_without_names_of_emoji_is_told():
+    with pytest.raises(UserError, match="no language of emoji names 'zz'"):
+        cleaning.name_emoji("😀", "zz")

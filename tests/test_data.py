@@ -239,6 +239,30 @@ def test_what_pip_is_set_to_is_honoured(toy, monkeypatch):
     assert len(asked) == 2
 
 
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"FORCE_COLOR": "1"},  # of a kernel, and of CI services
+        {"FORCE_COLOR": "3", "TTY_COMPATIBLE": "1", "CLICOLOR_FORCE": "1", "PIP_VERBOSE": "1"},
+    ],
+)
+def test_the_reason_why_pip_failed_is_told_without_colour(fresh, monkeypatch, variables):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    wheel = "toy_wheel-1.0-py3-none-any.whl"
+    found = make_entry(package="toy-wheel", version="1.0", file=wheel, sha256="0" * 64)
+    with pytest.raises(DataUnavailable) as error:
+        fetching._fetch_archive(found)
+    assert "(ERROR: No matching distribution found for toy-wheel==1.0)" in str(error.value)
+
+
+@pytest.mark.parametrize("variable", ["FORCE_COLOR", "PIP_QUIET"])
+def test_what_pip_is_set_to_is_read_in_colour_and_where_it_is_to_be_quiet(monkeypatch, variable):
+    monkeypatch.setenv(variable, "2")
+    monkeypatch.setenv("PIP_INDEX_URL", "https://index.example/simple")
+    assert fetching._pip_settings()["index-url"] == "https://index.example/simple"
+
+
 def test_an_archive_inside_an_archive_is_read_in_memory(tmp_path):
     inner = io.BytesIO()
     with tarfile.open(fileobj=inner, mode="w:gz") as tar:
@@ -279,6 +303,19 @@ def test_a_file_by_address_is_verified_mended_and_never_used_damaged(fresh, serv
     assert data.fetch("toy") == fresh / "mirror" / "toy"
 
 
+def test_a_mirror_may_be_named_from_the_users_folder(fresh, monkeypatch):
+    content = b"text,label\n"
+    found = make_entry(files={"toy.csv": {"url": "http://localhost:1/", "sha256": sha256(content)}})
+    monkeypatch.setitem(data.entries(), "toy", found)
+    (fresh / "home" / "mirror" / "toy").mkdir(parents=True)
+    (fresh / "home" / "mirror" / "toy" / "toy.csv").write_bytes(content)
+    monkeypatch.setenv("HOME", str(fresh / "home"))
+    monkeypatch.chdir(fresh)
+    for named in ("home/mirror", "~/mirror"):
+        monkeypatch.setenv("SOCIALAI_DATA", named)
+        assert data.fetch("toy") == fresh / "home" / "mirror" / "toy"
+
+
 # Damage, full disks, two at once
 
 
@@ -312,6 +349,16 @@ def test_a_damaged_file_of_the_cache_is_made_anew(fresh, small_archive, monkeypa
     monkeypatch.setenv("SOCIALAI_DATA", "")
     with pytest.raises(DataUnavailable, match="SOCIALAI_DATA"):
         data.fetch_member(SMALL, member)
+
+
+def test_a_damaged_checksum_of_the_cache_is_written_anew(fresh):
+    target = fresh / "cache" / "words.txt"
+    made = []
+    for damage in (b"\xff\xfe", b"", b"0" * 64):
+        cache.cached_file(target, lambda aside: made.append(aside.write_text("whole")))
+        target.with_name("words.txt.sha256").write_bytes(damage)
+    assert cache.cached_file(target, lambda aside: aside.write_text("whole")) == target
+    assert len(made) == 3 and cache.cached_file(target, None).read_text() == "whole"
 
 
 def test_a_changed_loader_is_not_served_from_the_cache(fresh, monkeypatch):

@@ -1,8 +1,10 @@
 """Scores by hand against scikit-learn, intervals against scipy, and the laws that all obey."""
 
 import json
+from fractions import Fraction
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -178,8 +180,60 @@ def test_resamples_where_the_statistic_is_undefined_are_left_out():
 
 
 @pytest.mark.parametrize(
+    ("counting", "as_float"),
+    [
+        (lambda a: int((a > 0).sum()), lambda a: float((a > 0).sum())),
+        (lambda a, axis=-1: (a > 0).sum(axis), lambda a, axis=-1: (a > 0).sum(axis) * 1.0),
+        (lambda a: bool(a[0] > 0), lambda a: float(a[0] > 0)),
+        (lambda a, axis=-1: (a > 2).any(axis), lambda a, axis=-1: (a > 2).any(axis) * 1.0),
+        (lambda a: Fraction(int((a > 0).sum()), 3), lambda a: (a > 0).sum() / 3),
+        (max, np.max),
+    ],
+)
+@pytest.mark.parametrize("groups", [None, np.arange(60) // 3])
+def test_a_statistic_may_count_or_say_yes_and_no(counting, as_float, groups):
+    found, wanted = (
+        evaluation.bootstrap(statistic, DRAWN[0], groups=groups, n_resamples=99)
+        for statistic in (counting, as_float)
+    )
+    assert found == pytest.approx(wanted)
+
+
+def test_rows_may_be_any_list_of_them():
+    wanted = evaluation.bootstrap(np.mean, [1, 2, 4], n_resamples=99)
+    for rows in (pd.Series([1, 2, 4], [7, 7, 0]), pd.array([1, 2, 4]), iter([1, 2, 4]), (1, 2, 4)):
+        assert evaluation.bootstrap(np.mean, rows, n_resamples=99) == wanted
+
+
+def test_of_costs_that_are_equal_but_for_rounding_the_highest_threshold_wins():
+    # Three misses at 0.1 cost what one false alarm at 0.3 does, though a little more as floats.
+    y = [0, 1, 1, 1]
+    scores = [0.9, 0.8, 0.7, 0.6]
+    assert evaluation.threshold_by_cost(y, scores, 3, 1)[0] == np.nextafter(0.9, 1)
+    assert evaluation.threshold_by_cost(y, scores, 0.3, 0.1)[0] == np.nextafter(0.9, 1)
+
+
+@pytest.mark.parametrize(
     ("call", "says"),
     [
+        (lambda: evaluation.bootstrap(lambda a: None, [1, 2]), "one finite number.*not None"),
+        (lambda: evaluation.bootstrap(lambda a: "x", [1, 2]), "one finite number.*not 'x'"),
+        (lambda: evaluation.bootstrap(lambda a, axis=0: 1.0, [1, 2]), "one finite number"),
+        (lambda: evaluation.bootstrap(np.mean, []), "needs two rows.*there is 0"),
+        (lambda: evaluation.bootstrap(np.mean), "one array at least"),
+        (lambda: evaluation.bootstrap(3, [1, 2]), "a statistic"),
+        (lambda: evaluation.bootstrap(np.mean, 3), "array 0: a list is needed, not one int"),
+        (lambda: evaluation.bootstrap(np.mean, ["a", "b"]), "the statistic: "),
+        (lambda: evaluation.bootstrap(np.mean, pd.array([1, None])), "one finite number"),
+        (lambda: evaluation.bootstrap(np.mean, [1, 2, 3], groups=[1, None, 2]), "1 are missing"),
+        (lambda: evaluation.bootstrap(np.mean, [1, 2, 3], groups=[1, "a", 2]), "can't be mixed"),
+        (lambda: evaluation.evaluate([[1], [2]], [[1], [2]]), "not a table"),
+        (lambda: evaluation.evaluate("ab", "ab"), "a list is needed"),
+        (lambda: evaluation.reliability([0, 1], [0.1, 0.2], bins=0), "bins must be whole"),
+        (lambda: evaluation.reliability([0, None], [0.1, 0.2]), "1 are missing"),
+        (lambda: evaluation.threshold_by_cost([0, 1], [0.1, 0.2], -1, 1), "the two costs"),
+        (lambda: evaluation.mean_cost([0, 1], [0.1, 0.2], np.nan, 1, 1), "threshold must be"),
+        (lambda: evaluation.t_interval([1, 2], confidence=95), "confidence"),
         (lambda: evaluation.bootstrap(np.mean, [1.0]), "needs two rows.*there is 1"),
         (lambda: evaluation.bootstrap(np.mean, [1, 2], groups=["a", "a"]), "there is 1"),
         (lambda: evaluation.bootstrap(np.mean, [1, 2], groups=["a"]), "2 rows but 1 groups"),

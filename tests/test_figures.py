@@ -170,6 +170,28 @@ def test_intervals_of_a_second_call_stand_beside_the_first_ones():
     plt.close()
 
 
+def test_axes_that_share_y_share_their_rows():
+    frame = pd.DataFrame({"model": ["a", "b", 3], "value": 1.0, "low": 0.0, "high": 2.0})
+    _, axes = plt.subplots(1, 2, sharey=True)
+    for ax, part in zip(axes, (frame[:2], frame[::-1]), strict=True):
+        figures.interval_rows(ax, part)
+        figures.interval_rows(ax, frame[::-2], color="red", offset=0.25)
+    drawn = [[dots.get_offsets()[:, 1].tolist() for dots in ax.collections[1::2]] for ax in axes]
+    assert drawn == [[[0, 1], [2.25, 0.25]], [[2, 1, 0], [2.25, 0.25]]]
+    assert [tick.get_text() for tick in axes[0].get_yticklabels()] == ["a", "b", "3"]
+    assert axes[0].get_ylim() == axes[1].get_ylim() == (2.5, -0.5)
+    plt.close()
+
+
+def test_what_was_drawn_before_the_rows_is_no_row():
+    ax = plt.figure().add_subplot()
+    ax.axvline(0.5)
+    ax.plot([0, 1], [0, 1])
+    figures.interval_rows(ax, pd.DataFrame({"model": ["a"], "value": 1.0, "low": 0, "high": 2}))
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["a"]
+    plt.close()
+
+
 CURVES = pd.DataFrame(
     {
         "method": ["a", "a", "b", "b", "base", "base"],

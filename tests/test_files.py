@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -107,8 +108,8 @@ def test_the_checksum_is_that_of_the_content(tmp_path):
     ("variables", "folder"),
     [
         ({}, None),
-        ({"SOCIALAI_RUNS_DIR": "runs"}, "runs/01_a"),
-        ({"SOCIALAI_RUNS_DIR": "runs", "SOCIALAI_RUN_DIR": "one"}, "one"),
+        ({"SOCIALAI_RUNS_DIR": "/runs"}, "/runs/01_a"),
+        ({"SOCIALAI_RUNS_DIR": "/runs", "SOCIALAI_RUN_DIR": "/one"}, "/one"),
     ],
 )
 def test_where_a_notebook_writes(monkeypatch, variables, folder):
@@ -125,3 +126,41 @@ def test_the_cache_is_where_the_variable_says(monkeypatch, tmp_path):
     assert files.cache_folder() == tmp_path
     monkeypatch.setenv("SOCIALAI_CACHE", "")
     assert files.cache_folder().name == "socialai"
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("data", "{here}/data"),
+        ("./a b/课程", "{here}/a b/课程"),
+        ("~/data", "{home}/data"),
+        ("~", "{home}"),
+        ("/data", "/data"),
+        ("a~b", "{here}/a~b"),
+    ],
+)
+@pytest.mark.parametrize("variable", files.FOLDERS)
+def test_a_folder_that_a_variable_names_is_the_one_that_its_user_means(
+    monkeypatch, tmp_path, variable, path, meant
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv(variable, path)
+    meant = meant.format(here=tmp_path, home=tmp_path / "home")
+    assert str(files.named_folder(variable)) == meant
+
+
+def test_what_is_started_in_another_folder_is_handed_the_same_folders(tmp_path):
+    """As a kernel is, which works in the folder of its notebook."""
+    code = (
+        "import os, subprocess, sys; from socialai import files; os.chdir('/')\n"
+        "child = 'import os; print(*(os.environ[name] for name in sys.argv[1:]), sep=chr(10))'\n"
+        "subprocess.run([sys.executable, '-c', 'import sys; ' + child, *files.FOLDERS])"
+    )
+    named = {name: f"my {name}" for name in files.FOLDERS} | {"SOCIALAI_CACHE": "~/mine"}
+    environment = os.environ | named | {"HOME": "/home/me", "PYTHONPATH": str(files.ROOT)}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    meant = [str(tmp_path / f"my {name}") for name in files.FOLDERS]
+    meant[files.FOLDERS.index("SOCIALAI_CACHE")] = "/home/me/mine"
+    assert done.stdout.splitlines() == meant

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from socialai.apps import pinyin
+from socialai.errors import UserError
 from socialai.models import transformer
 
 TEXTS = ["酒店很好服务好", "服务很差", "很好很好用", "好用的酒店", "这是事实", "世事难料是的"]
@@ -207,3 +208,52 @@ def test_a_mixture_is_the_weighted_mean_of_both_probabilities():
     wanted = 0.25 * logits.softmax(-1)[:, 1:] + 0.75 * torch.from_numpy(counted).float()
     assert torch.allclose(mixed[:, 1:], wanted, atol=1e-6)
     assert torch.allclose(mixed.sum(), torch.tensor(1.0))
+
+
+BIGRAM = pinyin.NGram(2, TEXTS)
+CODEC = pinyin.Codec(pinyin.build_lexicon(FRAME))
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: pinyin.split_sentences(None), "a text is needed, not None"),
+        (lambda: pinyin.sentence_pairs(TEXTS), "a pandas DataFrame is needed"),
+        (lambda: pinyin.sentence_pairs(pd.DataFrame({"text": ["好", 3]})), "text 1 is 3"),
+        (lambda: pinyin.sentence_pairs(pd.DataFrame({"text": TEXTS}), limit=0), "limit must be"),
+        (lambda: pinyin.build_lexicon(FRAME.head(0)), "the frame has no rows"),
+        (lambda: pinyin.NGram(4, TEXTS), "order must be whole and at least 1 and at most 3"),
+        (lambda: pinyin.NGram(2, "很好"), "a list of sentences is needed, not one str"),
+        (lambda: pinyin.NGram(2, []), "there are no sentences"),
+        (
+            lambda: pinyin.viterbi(BIGRAM, [{"好": 1.0}, {}]),
+            "candidates of place 1: there are none",
+        ),
+        (lambda: pinyin.viterbi(BIGRAM, [{"x": 1.0}]), "place 0: 'x' is unknown to the model"),
+        (lambda: pinyin.Codec({}), "the lexicon has no syllables"),
+        (lambda: CODEC.encode_characters(["好x"]), "1 characters are not in the lexicon: 'x'"),
+        (lambda: CODEC.encode_syllables(["hao"]), "a list of words is needed, not one str"),
+        (lambda: pinyin.convert(None, CODEC, ["hao"]), "a list of words is needed, not one str"),
+        (lambda: pinyin.character_errors(["好"], []), "1 predicted but 0 expected sentences"),
+        (lambda: pinyin.error_rate([1.0], [0]), "lengths must be at least 1"),
+    ],
+)
+def test_what_users_get_wrong_is_told_in_one_line(call, says):
+    with pytest.raises(UserError, match=says) as error:
+        call()
+    assert "\n" not in str(error.value)
+
+
+def test_no_sentences_have_no_characters_and_no_errors():
+    assert CODEC.encode_syllables([]).shape == (0, 0)
+    assert CODEC.decode(CODEC.encode_characters([])) == []
+    assert pinyin.character_errors([], []).tolist() == []
+    assert pinyin.viterbi(BIGRAM, []) == ""
+
+
+def test_any_integer_draws_sentences_whatever_the_index_of_their_frame():
+    reviews = pd.DataFrame({"text": TEXTS}, index=[5] * len(TEXTS))
+    drawn = pinyin.sentence_pairs(reviews, limit=3, seed=-1)
+    assert drawn.equals(pinyin.sentence_pairs(reviews, limit=3, seed=2**32 - 1))
+    half = pd.DataFrame({"text": pd.Series([f"{text}\ud83d" for text in TEXTS], dtype=object)})
+    assert pinyin.sentence_pairs(half).equals(FRAME)

@@ -267,9 +267,9 @@ def test_own_weights_become_an_encoder_for_the_classifier(characters, tmp_path):
         device="cpu",
     ).fit(CHINESE, labels)
     assert (classifier.predict(CHINESE) == labels).all()
-    untouched = BertTextClassifier(str(tmp_path), learning_rate=0.0, epochs=1, device="cpu").fit(
-        CHINESE, labels
-    )
+    untouched = BertTextClassifier(
+        str(tmp_path), learning_rate=0.0, epochs=1, max_length=32, device="cpu"
+    ).fit(CHINESE, labels)
     mine, theirs = model.bert.state_dict(), untouched.model_.bert.state_dict()
     assert all(torch.equal(mine[name], theirs[name]) for name in theirs), (
         "it begins with the weights that were saved"

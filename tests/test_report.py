@@ -117,6 +117,24 @@ def test_the_file_picks_results_and_values_of_labels(repository):
         ("{rate: 0.25}", "{seed: 1}", "seed is both"),
         ("{rate: 0.25}", "{rate: [0.25", "not readable YAML in line"),
         ("notebook: 01_a", "", "names no notebook"),
+        ("notebook: 01_a", "notebook: []", "names no notebook"),
+        ("notebook: 01_a", "notebook: 012", "there is no notebook '012'"),
+        ("notebook: 01_a", "notebook: [01, 1]", "bad.yaml names 01_a twice"),
+        ("notebook: 01_a", "notebook: 1.0", "names no notebook"),
+        ("notebook: 01_a", "notebook: mine/01_a.ipynb", "only notebooks of this repository"),
+        ("  name:", "  seed:", "in line 5: the key seed stands twice"),
+        ("fixed: {rate: 0.25}", "fixed: {rate: 0.25, rate: 0.5}", "the key rate stands twice"),
+        ("[0, 1, 2]", "[0, 012]", "parameter seed takes int .*, not '012'"),
+        ("[0, 1, 2]", "[0, 1:30]", "parameter seed takes int .*, not '1:30'"),
+        ("[0, 1, 2]", "[0, yes]", "parameter seed takes int .*, not 'yes'"),
+        ("[0, 1, 2]", "[1000, 1_000]", "different values"),
+        ("{rate: 0.25}", "{rate: [0.25]}", "rate takes float"),
+        ("{rate: 0.25}", "{rate: .inf}", "rate takes float"),
+        ("{rate: 0.25}", "{rate: }", "rate takes float"),
+        ("[majority]", "majority", "baselines takes a list, not 'majority'"),
+        ("[score]", "score", "results takes a list, not 'score'"),
+        ("[score]", "[score]\nlabels: {split: test}", "labels takes labels with lists"),
+        ("[score]", "[score]\ntitle: 12", "title takes text, not 12"),
     ],
 )
 def test_what_yaml_may_not_say(repository, old, new, message):
@@ -130,6 +148,54 @@ def test_what_yaml_may_not_say(repository, old, new, message):
 def test_an_unknown_sweep_names_the_nearest(repository):
     with pytest.raises(UserError, match="did you mean 'two'"):
         sweeps.read("twoo.yaml")
+
+
+@pytest.mark.parametrize("notebook", ["01", "1", "'01'", "01_a", "[01]"])
+def test_a_number_of_a_lesson_is_read_as_it_stands_there(repository, notebook):
+    path = repository / "mine.yaml"
+    path.write_text(YAML.replace("notebook: 01_a", f"notebook: {notebook}"))
+    assert sweeps.read(path).notebook == ["01_a"]
+
+
+def test_values_come_out_in_the_types_of_the_parameters(repository):
+    path = repository / "mine.yaml"
+    path.write_text("notebook: 1\ngrid: {name: [no, on, 012], rate: [1, 1e-3]}\nfixed: {seed: 1_0}")
+    sweep = sweeps.read(path)
+    assert sweep.grid == {"name": ["no", "on", "012"], "rate": [1.0, 0.001]}
+    assert sweep.fixed == {"seed": 10} and type(sweep.grid["rate"][0]) is float
+    assert [run.parameters["name"] for _, run in sweep.points()[::2]] == sweep.grid["name"]
+
+
+def test_paths_of_a_sweep_count_from_its_file_wherever_it_is_read(repository, monkeypatch):
+    deep = repository / "deep"
+    deep.mkdir()
+    (deep / "my.csv").touch()
+    (deep / "mine.yaml").write_text("notebook: 1\ngrid: {seed: [1]}\nfixed: {name: my.csv}\n")
+    monkeypatch.chdir(deep)
+    for path in (deep / "mine.yaml", "mine.yaml", "../deep/mine.yaml"):
+        sweep = sweeps.read(path)
+        ((_, run),) = sweep.points()
+        assert run.parameters == {"seed": 1, "name": str(deep / "my.csv")}
+        assert sweep.fixed == {"name": "my.csv"}
+    assert sweep.written()["fixed"] == {"name": str(deep / "my.csv")}
+    (repository / "copy.yaml").write_text(json.dumps(sweep.written()))
+    ((_, again),) = sweeps.read(repository / "copy.yaml").points()
+    assert again.name == run.name
+
+
+def test_a_path_to_a_sweep_is_that_file_or_none(repository, monkeypatch):
+    monkeypatch.chdir(repository)
+    (repository / "mine").mkdir()
+    with pytest.raises(UserError, match="there is no file .*mine/two.yaml"):
+        sweeps.read("mine/two.yaml")
+    # Its results would stand for those of the repository's.
+    for path in ("mine/two.yaml", "two.yaml"):
+        (repository / path).write_text(YAML.replace("01_a", "01"))
+        with pytest.raises(UserError, match="a sweep of the repository is called two"):
+            sweeps.read(path)
+    ours = files.NOTEBOOKS / "experiments" / "two.yaml"
+    for path in ("two", ours, "notebooks/experiments/two.yaml"):
+        assert sweeps.read(path).notebook == ["01_a"]
 
 
 def test_a_result_that_no_run_recorded_is_named(repository):

@@ -43,6 +43,26 @@ def test_the_vocabulary_is_capped_and_long_texts_are_cut():
     assert len(tokenizer("酒店" * 20, truncation=True)["input_ids"]) == 6
 
 
+def test_any_texts_are_counted_but_for_halves_of_surrogate_pairs():
+    broken = tokenization.train_tokenizer((f"{text}\ud83d" for text in CHINESE), "characters")
+    assert broken.get_vocab() == tokenization.train_tokenizer(CHINESE, "characters").get_vocab()
+
+
+@pytest.mark.parametrize(
+    ("texts", "options", "says"),
+    [
+        ("酒店", {}, "a list of texts is needed, not one str"),
+        ([], {}, "there are no texts"),
+        (["酒店", None], {}, "text 1 is None"),
+        (CHINESE, {"n_vocab": 4}, "n_vocab must be whole and at least 5"),
+        (CHINESE, {"max_length": 2}, "max_length must be whole and at least 3"),
+    ],
+)
+def test_what_can_not_be_counted_is_told(texts, options, says):
+    with pytest.raises(UserError, match=says):
+        tokenization.train_tokenizer(texts, "characters", **options)
+
+
 def test_another_kind_of_tokenizer_is_refused():
     with pytest.raises(UserError, match="'words'.*choose from characters, subwords"):
         tokenization.train_tokenizer(CHINESE, "words")

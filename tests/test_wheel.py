@@ -48,6 +48,10 @@ def installed(tmp_path_factory):
     pip("wheel", "--no-build-isolation", "--wheel-dir", folder, files.ROOT)
     (wheel,) = folder.glob("socialai-*.whl")
     pip("install", "--target", folder / "site", wheel)
+    # Of another package, whose author let it in: no notebooks of ours.
+    (folder / "site" / "notebooks").mkdir()
+    (folder / "site" / "notebooks" / "01_theirs.ipynb").touch()
+    before = written(folder / "site")
     (folder / "elsewhere").mkdir()
     environment = os.environ | {"PYTHONPATH": str(folder / "site"), "OMP_NUM_THREADS": "1"}
     environment.pop("SOCIALAI_ROOT", None)
@@ -62,7 +66,13 @@ def installed(tmp_path_factory):
             timeout=300,
         )
 
-    return folder, run
+    yield folder, run
+    assert written(folder / "site") == before, "something was written beside the package"
+
+
+def written(folder):
+    """All files below a folder but those that Python keeps for itself."""
+    return {path for path in folder.rglob("*") if "__pycache__" not in path.parts}
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +116,11 @@ def test_it_fine_tunes_and_predicts(installed, encoder):
         True,
         True,
     ]
+    assert {path.name for path in (folder / "elsewhere").iterdir()} == {
+        "train.csv",
+        "model",
+        "new.txt",
+    }
 
 
 def test_it_says_in_one_line_what_needs_the_checkout(installed):

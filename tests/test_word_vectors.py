@@ -69,3 +69,13 @@ def test_word_vectors_say_what_they_do_not_know():
     vectors = word_vectors.WordVectors(dim=2, min_count=1).fit([["a", "b"], ["b", "c"], ["c", "d"]])
     with pytest.raises(UserError, match="'z' is none of the 4 words"):
         vectors.nearest("z")
+
+
+def test_words_that_never_meet_have_no_vectors_and_say_so():
+    with pytest.raises(UserError, match="no two words stand near each other"):
+        word_vectors.WordVectors(dim=2, min_count=1).fit([["a"], ["b"], ["c"]] * 3)
+
+
+def test_more_dimensions_than_the_words_fill_are_zero_not_missing():
+    vectors = word_vectors.WordVectors(dim=3, min_count=1).fit([["a", "b"], ["c", "d"]])
+    assert np.isfinite(vectors.vectors_).all()

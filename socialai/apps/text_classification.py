@@ -10,12 +10,14 @@ What `socialai finetune`, `evaluate` and `predict` do:
     predict(Path("my_model"), Path("new.csv"))
 """
 
-import os
+import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+import filelock
 import pandas as pd
 from sklearn.model_selection import train_test_split
 
@@ -25,10 +27,12 @@ from socialai.errors import UserError
 from socialai.files import read_json, sha256, unfinished, write_json
 from socialai.models.baselines import BASELINES, build_baseline
 from socialai.models.bert import BertTextClassifier
+from socialai.validation import generator_seed
 
 MAX_CLASSES = 50
 MAX_VALIDATION = 2000  # texts
 SHOWN = 5  # how many labels an error names
+LOCK = ".lock"  # in an output folder as long as a fine-tuning writes into it
 
 
 def finetune(
@@ -65,13 +69,28 @@ def finetune(
         parts["test"] = test
         seen = set(frame["text"].map(data.normalise))
         counts["test_texts_also_in_train"] = int(test["text"].map(data.normalise).isin(seen).sum())
-    check_output(out)
+    with claimed(out):
+        tell(
+            f"{counts['rows']} rows, {counts['after_deduplication']} after de-duplication: "
+            f"{len(train)} to train on"
+        )
+        metrics = _train_and_score(estimator, baselines, train, parts, tell)
+        metrics["counts"] = counts
+        metrics["columns"] = {"text": text_column, "label": label_column}
+        _write(out, estimator, metrics)
+    return metrics
 
+
+def _train_and_score(
+    estimator: BertTextClassifier,
+    baselines: Sequence[str],
+    train: pd.DataFrame,
+    parts: Mapping[str, pd.DataFrame],
+    tell: Callable[[str], object],
+) -> dict:
+    """Fit the estimator and the baselines; what metrics.json holds of them."""
     # Train, and let every method answer the same texts.
-    tell(
-        f"{counts['rows']} rows, {counts['after_deduplication']} after de-duplication: "
-        f"{len(train)} to train on"
-    )
+    validation = parts["validation"]
     begun = time.perf_counter()
     estimator.fit(
         train["text"], train["label"], validation=(validation["text"], validation["label"])
@@ -87,7 +106,6 @@ def finetune(
         for name, model in models.items()
     }
 
-    # What metrics.json holds.
     scores = {
         name: {
             part: evaluation.evaluate(parts[part]["label"], y_pred)
@@ -98,7 +116,7 @@ def finetune(
     settings = estimator.get_params()
     settings.pop("progress")
     training_seconds = sum(epoch["seconds"] for epoch in estimator.history_)
-    metrics = {
+    return {
         **scores.pop("finetuned"),
         "baselines": scores,
         "seconds": seconds,
@@ -107,19 +125,23 @@ def finetune(
             {key: epoch[key] for key in ("epoch", "validation", "seconds")}
             for epoch in estimator.history_
         ],
-        "counts": counts,
-        "columns": {"text": text_column, "label": label_column},
         "settings": settings,
         **recommend(parts, predictions),
     }
+
+
+def _write(out: Path, estimator: BertTextClassifier, metrics: dict) -> None:
+    """Model and metrics, both or neither; the metrics get the checksum of the weights."""
     try:
         with unfinished(out / "model") as aside:
             estimator.save(aside)
             metrics["weights_sha256"] = sha256(aside / "model.safetensors")
         write_json(out / "metrics.json", metrics)
-    except OSError as error:
-        raise UserError(f"{out} can't be written: {error.strerror}") from None
-    return metrics
+    except BaseException as error:
+        shutil.rmtree(out / "model", ignore_errors=True)
+        if isinstance(error, OSError):
+            raise UserError(f"{out} can't be written: {error.strerror or error}") from None
+        raise
 
 
 def split_for_training(
@@ -128,8 +150,9 @@ def split_for_training(
     """(train, validation, counts): duplicates and contradictions out, then a tenth for validation.
 
     Validation has 2,000 texts at most. Raises UserError for fewer than 2 or more than 50 classes, a
-    class with a single text, or nothing left.
+    class with a single text, one that has none left, or nothing left.
     """
+    seed = generator_seed(seed)
     distinct = data.deduplicate(frame)
     if distinct.empty:
         raise UserError(
@@ -140,6 +163,8 @@ def split_for_training(
         named = ", ".join(map(repr, sizes.index[:SHOWN].tolist()))
         more = ", ..." if len(sizes) > SHOWN else ""
         raise UserError(f"{len(sizes)} different labels ({named}{more}): 2 to {MAX_CLASSES} work")
+    if gone := sorted(set(frame["label"]) - set(sizes.index)):
+        raise UserError(f"every text of label {gone[0]!r} occurs with another label as well")
     if sizes.min() < 2:
         rarest = sizes.index.tolist()[-1]
         raise UserError(
@@ -161,8 +186,21 @@ def split_for_training(
             raise UserError(
                 f"max_train {max_train} is less than one text for each of {len(sizes)} labels"
             )
-        train, _ = train_test_split(
-            train, train_size=max_train, random_state=seed, stratify=train["label"]
+        # What isn't drawn must hold a text of each label too.
+        n_train = min(max_train, len(train) - len(sizes))
+        try:
+            train, _ = train_test_split(
+                train, train_size=n_train, random_state=seed, stratify=train["label"]
+            )
+        except ValueError as error:
+            raise UserError(
+                f"can't draw {max_train} of {len(train)} texts to train on, each label in its "
+                f"share: {error}"
+            ) from None
+    if missing := sorted(set(sizes.index) - set(train["label"])):
+        raise UserError(
+            f"among {len(train)} texts to train on there is none of label {missing[0]!r}: "
+            f"more are needed"
         )
     counts = {
         "rows": len(frame),
@@ -173,18 +211,39 @@ def split_for_training(
     return train.reset_index(drop=True), validation.reset_index(drop=True), counts
 
 
-def check_output(out: Path) -> None:
-    """Refuse, before any work is done, an output folder that isn't empty or can't be made."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+@contextmanager
+def claimed(out: Path) -> Iterator[None]:
+    """Keep an output folder, new or empty, for this process until the block ends.
+
+    Raises UserError, before any work is done, when it isn't empty, can't be made, or is another
+    process's at this time.
+    """
+    lock = filelock.FileLock(out / LOCK, timeout=0)
+    try:
+        _check_empty(out)
+        out.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except filelock.Timeout:
+        raise UserError(f"another fine-tuning writes into {out} now: name another folder") from None
+    except NotImplementedError:  # a disk without locks
+        pass
+    except OSError as error:
+        raise UserError(f"{out} can't be made or written to: {error.strerror or error}") from None
+    try:
+        _check_empty(out)  # another process may have ended since
+        yield
+    finally:
+        with suppress(OSError):
+            (out / LOCK).unlink()
+        lock.release()
+
+
+def _check_empty(out: Path) -> None:
+    """Nothing stands in the way of an output folder."""
+    if out.exists() and (not out.is_dir() or any(path.name != LOCK for path in out.iterdir())):
         raise UserError(
             f"{out} exists already and is not an empty folder: name another, or remove it"
         )
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{out} can't be made: {error.strerror}") from None
-    if not os.access(out, os.W_OK):
-        raise UserError(f"{out} can't be written to")
 
 
 def check_known_labels(test: pd.DataFrame, known: set[str]) -> None:

@@ -1,6 +1,7 @@
 """Entry point of the command `socialai`. What a user can mend is one line and exit status 2."""
 
 import errno
+import os
 import sys
 
 import typer
@@ -24,8 +25,15 @@ app.add_typer(data.models_app, name="models")
 
 def main() -> None:
     """Run the command: exit status 2 for what the user can mend, 130 for Ctrl-C."""
+    # Windows pipes and LC_ALL=C have encodings that can't hold Chinese; names of files may hold
+    # what UTF-8 can't.
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         code = app(standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # while a closed pipe can still be told
     except UsageError as error:
         if type(error).__name__ == "NoArgsIsHelpError":
             error.show()
@@ -35,6 +43,9 @@ def main() -> None:
         fail(str(error))
     except KeyboardInterrupt:
         code = 130
+    except BrokenPipeError:  # as of `| head`, which has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
     except OSError as error:
         if error.errno not in DISK_ERRORS:
             raise

@@ -1,6 +1,7 @@
 """Commands on notebooks: run, course, sweep, report, figures, lab. They need the repository."""
 
 import functools
+import os
 import sys
 from collections.abc import Callable
 from typing import Annotated
@@ -21,6 +22,11 @@ DryRun = Annotated[
     bool, typer.Option("--dry-run", help="say what would run, and for how long; run nothing")
 ]
 Check = Annotated[bool, typer.Option("--check", help="compare what is committed with runs")]
+PARAMETERS = (
+    "key=value, once for each parameter. Of one that takes a path (the comment beside it in the "
+    "notebook says so) the name of a data set is that data set; else it is what lies there, seen "
+    "from the folder you are in, with ~ for your home; else a name on a hub. ./NAME is a path"
+)
 
 
 def command(name: str) -> Callable:
@@ -31,11 +37,13 @@ def command(name: str) -> Callable:
         def checked(**options):
             from socialai import files
 
-            if not files.NOTEBOOKS.is_dir():
+            if not (files.NOTEBOOKS / "lessons.yaml").is_file():
                 raise UserError(
-                    f"{name} needs a checkout of the repository, with its notebooks (there is no "
-                    f"{files.NOTEBOOKS}): pip install -e it, or name its folder in SOCIALAI_ROOT"
+                    f"{name} needs a checkout of the repository, with its notebooks (they are not "
+                    f"in {files.NOTEBOOKS}): git clone it and pip install -e it, or name its "
+                    "folder in SOCIALAI_ROOT"
                 )
+            os.environ["MPLBACKEND"] = "agg"  # pictures go into files, whatever a user has set
             return function(**options)
 
         return app.command(name)(checked)
@@ -46,9 +54,7 @@ def command(name: str) -> Callable:
 @command("run")
 def run(
     notebook: Annotated[str, typer.Argument(help="name or number of a notebook")],
-    p: Annotated[
-        list[str] | None, typer.Option("-p", help="key=value, once for each parameter")
-    ] = None,
+    p: Annotated[list[str] | None, typer.Option("-p", help=PARAMETERS)] = None,
     force: Force = False,
 ) -> int:
     """Run one notebook with parameters. Example: socialai run 01_attention_math -p seed=3"""
@@ -59,6 +65,8 @@ def run(
         key, equals, value = pair.partition("=")
         if not equals:
             raise UserError(f"-p takes key=value, not {pair!r}")
+        if key in parameters:
+            raise UserError(f"-p {key} stands twice")
         parameters[key] = value
     one = make_run(notebook, parameters)  # before what is slow to import: mistakes show at once
 
@@ -184,12 +192,15 @@ def figures_command(check: Check = False, j: Workers = 1) -> int:
 
 @command("lab")
 def lab() -> int:
-    """Open JupyterLab on the notebooks. Example: socialai lab"""
+    """Open JupyterLab on the notebooks, with the kernel that runs them. Example: socialai lab"""
     import subprocess
 
     from socialai import files
+    from socialai.course.kernels import own_kernel
 
-    return subprocess.call([sys.executable, "-m", "jupyterlab", str(files.NOTEBOOKS)])
+    with own_kernel() as settings:
+        opened = [sys.executable, "-m", "jupyterlab", str(files.NOTEBOOKS)]
+        return subprocess.call(opened, env=os.environ | settings)
 
 
 def rehearse(runs: list, j: int, dask: str | None, force: bool) -> int:

@@ -15,22 +15,30 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 LOG_EVERY = 30.0  # seconds between lines about training, where there is no terminal
 
 console = Console(highlight=False)
 
 
+def as_it_is(value: object) -> Text:
+    """What rich prints sign by sign: it knows no markup ([bold]) and no emoji (:smile:) in it."""
+    return Text(str(value))
+
+
 def say(line: str) -> None:
     """Print a line as it is, however long."""
-    console.print(line, soft_wrap=True, markup=False)
+    console.print(as_it_is(line), soft_wrap=True)
 
 
 def show(columns: list[str], rows: list[list]) -> None:
-    """Print a table."""
-    table = Table(*columns)
+    """Print a table, its cells as they are."""
+    table = Table()
+    for column in columns:
+        table.add_column(as_it_is(column))
     for row in rows:
-        table.add_row(*map(str, row))
+        table.add_row(*map(as_it_is, row))
     console.print(table)
 
 
@@ -59,7 +67,7 @@ def training() -> Iterator[tuple[Callable[[str], None], Callable[[int, int, floa
         def tell(line: str) -> None:
             nonlocal doing
             doing = line
-            errors.print(line, soft_wrap=True, markup=False)
+            errors.print(as_it_is(line), soft_wrap=True)
 
         def step(number: int, total: int, loss: float) -> None:
             nonlocal doing
@@ -71,7 +79,7 @@ def training() -> Iterator[tuple[Callable[[str], None], Callable[[int, int, floa
             line += f"; {task.elapsed:.0f} s elapsed"
             if doing is None and task.time_remaining is not None:
                 line += f", about {task.time_remaining:.0f} s left"
-            errors.print(line, soft_wrap=True, markup=False)
+            errors.print(as_it_is(line), soft_wrap=True)
 
         with nullcontext() if errors.is_terminal else every(LOG_EVERY, log):
             yield tell, step

@@ -131,7 +131,8 @@ def _pytask(runs: list[Run], plugin: object = None, **options):
         tasks=[make_task(run) for run in {run.name: run for run in runs}.values()],
         paths=root,
         config=root / "pytask.toml",
-        database_url=f"sqlite:///{root / 'pytask.sqlite3'}",
+        # Beside its configuration: no part of this path is read as a part of a URL.
+        database_url="sqlite:///pytask.sqlite3",
         pm=manager,
         capture="no",
         verbose=0,

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from socialai import files
+from socialai.course.kernels import own_kernel
 from socialai.course.runs import Run
 from socialai.data import inputs
 
@@ -38,7 +39,8 @@ def execute(run: Run, settings: dict[str, str]) -> None:
         files.write_json(attempt / inputs.NAME, {})
         begun = time.time()
         try:
-            with _environment(settings | ONE_THREAD | {"SOCIALAI_RUN_DIR": str(attempt)}):
+            settings = settings | ONE_THREAD | {"SOCIALAI_RUN_DIR": str(attempt)}
+            with own_kernel() as own, _environment(settings | own):
                 _execute_notebook(run, attempt / "notebook.ipynb")
             if not (attempt / "metrics.json").is_file():
                 raise RuntimeError("the notebook never called socialai.start: nothing was kept")

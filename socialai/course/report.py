@@ -118,8 +118,7 @@ def write_runs(extra: list[sweeps.Sweep] = ()) -> tuple[Path, list[dict], pd.Dat
     """
     folder = files.BUILD / "report"
     for sweep in extra:
-        given = {key: value for key, value in vars(sweep).items() if key in sweeps.KEYS}
-        files.write_json(folder / "sweeps" / f"{sweep.name}.yaml", given)
+        files.write_json(folder / "sweeps" / f"{sweep.name}.yaml", sweep.written())
     runs, old = finished_runs()
     fresh = {run.name for run in runs}
     places = (folder / "sweeps", files.NOTEBOOKS / "experiments")

@@ -8,27 +8,38 @@
     baselines: [tfidf]                # optional: values that are drawn in grey
     title: Fine-tuning pays late      # optional: the lesson, over the figure
 
-Results of one name that differ in a label stand side by side. `--update` keeps a sweep in
+It is read as YAML 1.2 has it: `no` and `1:30` are text, and so are numbers that begin with a zero,
+which older YAML takes as octal. Relative paths among the parameters count from the folder of the
+file. Results of one name that differ in a label stand side by side. `--update` keeps a sweep in
 figures/experiments/NAME.json; `committed(NAME)` gives it to a notebook as a frame.
 """
 
 import hashlib
 import itertools
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
-import yaml
 
 from socialai import files, results
 from socialai.course import sweep_figures
-from socialai.course.runs import Run, default_parameters, find_notebook, make_run
+from socialai.course.runs import (
+    Run,
+    convert,
+    default_parameters,
+    find_notebook,
+    make_run,
+    named_path,
+)
+from socialai.course.yaml_files import read_yaml
 from socialai.data import inputs
 from socialai.errors import UserError
 from socialai.validation import check_choice
 
-KEYS = ("notebook", "grid", "fixed", "results", "labels", "baselines", "title")
+LOOKS = {"results": list, "labels": dict, "baselines": list, "title": str}
+KEYS = ("notebook", "grid", "fixed", *LOOKS)
 MEASURED = ["value", "published", "source"]
 
 
@@ -45,6 +56,7 @@ class Sweep:
     baselines: list = field(default_factory=list)
     title: str = ""
     several: bool = False  # over more than one notebook
+    folder: Path = Path()  # of its file
 
     def points(self) -> list[tuple[dict, Run]]:
         """Every point of the grid with its run; parameters are checked as by `socialai run`."""
@@ -53,10 +65,22 @@ class Sweep:
             for values in itertools.product(*self.grid.values())
         ]
         return [
-            (point, make_run(notebook, self.fixed | point))
+            (point, make_run(notebook, self.fixed | point, self.folder))
             for notebook in self.notebook
             for point in points
         ]
+
+    def written(self) -> dict:
+        """What its file says, with absolute paths, so that the file may lie elsewhere."""
+        placed = {}
+        for point, run in self.points():
+            for key, value in (self.fixed | point).items():
+                placed[key, str(value)] = run.parameters.get(key, value)
+        said = {key: value for key, value in vars(self).items() if key in KEYS}
+        return said | {
+            "grid": {k: [placed[k, str(v)] for v in values] for k, values in self.grid.items()},
+            "fixed": {key: placed[key, str(value)] for key, value in self.fixed.items()},
+        }
 
     @property
     def axes(self) -> list[str]:
@@ -75,8 +99,10 @@ def read(name: str | Path, only: str | None = None) -> Sweep:
     only: one of its notebooks, by name or number; the sweep is of that one alone. Mistakes in the
     file are UserErrors of one line.
     """
-    path = _find(name)
-    content = _load(path)
+    path = _find(str(name))
+    content = read_yaml(path)
+    if not isinstance(content, dict):
+        raise UserError(f"{path.name} holds no keys; it takes {', '.join(KEYS)}")
     for key in content:
         check_choice(key, KEYS, f"key of {path.name}")
 
@@ -85,53 +111,70 @@ def read(name: str | Path, only: str | None = None) -> Sweep:
     if wanted == "all":
         wanted = [path.stem for path in sorted(files.NOTEBOOKS.glob("*.ipynb"))]
     wanted = wanted if isinstance(wanted, list) else [wanted]
-    if not all(isinstance(one, str | int) for one in wanted):
+    if not wanted or not all(isinstance(one, str | int) for one in wanted):
         raise UserError(f"{path.name} names no notebook")
-
-    # Lists of different values in the grid, one value each in what is fixed.
-    grid = content.get("grid") or {}
-    fixed = content.get("fixed") or {}
-    if not isinstance(grid, dict) or not isinstance(fixed, dict) or not grid:
-        raise UserError(f"{path.name}: grid takes parameters with lists, fixed with one value each")
-    for key, values in grid.items():
-        if not isinstance(values, list) or not values or any(values.count(v) > 1 for v in values):
-            raise UserError(
-                f"{path.name}: grid's {key} takes a list of different values, not {values!r}"
-            )
-    if both := grid.keys() & fixed.keys():
-        raise UserError(f"{path.name}: {', '.join(sorted(both))} is both in grid and in fixed")
-
-    looks = {key: content[key] for key in KEYS[3:] if content.get(key)}
     notebooks = [find_notebook(str(one)).stem for one in wanted]
-    looks["several"] = len(notebooks) > 1 or content["notebook"] == "all"
-    if only is not None and find_notebook(only).stem not in notebooks:
-        raise UserError(f"sweep {path.stem} is over {', '.join(notebooks)}, not {only}")
-    notebooks = notebooks if only is None else [find_notebook(only).stem]
-    sweep = Sweep(path.stem, notebooks, grid, fixed, **looks)
+    if twice := [stem for stem in notebooks if notebooks.count(stem) > 1]:
+        raise UserError(f"{path.name} names {twice[0]} twice")
+    several = len(notebooks) > 1 or content["notebook"] == "all"
+    if only is not None:
+        if find_notebook(only).stem not in notebooks:
+            raise UserError(f"sweep {path.stem} is over {', '.join(notebooks)}, not {only}")
+        notebooks = [find_notebook(only).stem]
+
+    grid, fixed = _parameters(path, content, notebooks)
+    looks = {key: content[key] for key in LOOKS if content.get(key)}
+    for key, value in looks.items():
+        listed = value.values() if isinstance(value, dict) else ()
+        if not isinstance(value, LOOKS[key]) or not all(isinstance(one, list) for one in listed):
+            takes = {"labels": "labels with lists of their values", "title": "text"}
+            raise UserError(f"{path.name}: {key} takes {takes.get(key, 'a list')}, not {value!r}")
+    looks["results"] = [str(name) for name in looks.get("results", [])]
+    sweep = Sweep(
+        path.stem, notebooks, grid, fixed, **looks, several=several, folder=path.absolute().parent
+    )
     sweep.points()
     return sweep
 
 
-def _find(name: str | Path) -> Path:
+def _find(name: str) -> Path:
     """The YAML file of a sweep, by path or name."""
-    path = Path(name)
     known = {p.stem: p for p in sorted((files.NOTEBOOKS / "experiments").glob("*.yaml"))}
-    if path.is_file():
-        return path
-    return known[check_choice(path.stem, known, "sweep")]
+    path = None if name in known else named_path(name, "")
+    if path is None:
+        return known[check_choice(name.removesuffix(".yaml"), known, "sweep")]
+    if not os.path.isfile(path):
+        raise UserError(f"there is no file {path}")
+    if path.stem in known and not path.samefile(known[path.stem]):
+        raise UserError(
+            f"a sweep of the repository is called {path.stem}: give {path} another name"
+        )
+    return path
 
 
-def _load(path: Path) -> dict:
-    """What a YAML file holds."""
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" in line {mark.line + 1}" if mark else ""
-        raise UserError(f"{path.name} is not readable YAML{line}") from None
-    if not isinstance(content, dict):
-        raise UserError(f"{path.name} holds no keys; it takes {', '.join(KEYS)}")
-    return content
+def _parameters(path: Path, content: dict, notebooks: list[str]) -> tuple[dict, dict]:
+    """(grid, fixed): lists of different values, and one value each, in the parameters' types."""
+    grid = content.get("grid") or {}
+    fixed = content.get("fixed") or {}
+    if not isinstance(grid, dict) or not isinstance(fixed, dict) or not grid:
+        raise UserError(f"{path.name}: grid takes parameters with lists, fixed with one value each")
+    if both := grid.keys() & fixed.keys():
+        raise UserError(f"{path.name}: {', '.join(sorted(both))} is both in grid and in fixed")
+    defaults = {}
+    for stem in notebooks:
+        defaults = default_parameters(find_notebook(stem)) | defaults
+
+    def typed(key: str, value: object) -> object:
+        return convert(key, value, defaults[key]) if key in defaults else value
+
+    for key, values in grid.items():
+        listed = [typed(key, value) for value in values] if isinstance(values, list) else []
+        if not listed or any(listed.count(value) > 1 for value in listed):
+            raise UserError(
+                f"{path.name}: grid's {key} takes a list of different values, not {values!r}"
+            )
+        grid[key] = listed
+    return grid, {key: typed(key, value) for key, value in fixed.items()}
 
 
 def finished(sweep: Sweep, fresh: set[str] | None = None) -> pd.DataFrame:

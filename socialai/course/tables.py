@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import yaml
-
 from socialai import files
+from socialai.course.yaml_files import read_yaml
 from socialai.data import inputs
 
 RESULT = ["result", "labels", "value", "again", "seeds", "published"]
@@ -19,8 +18,7 @@ def lessons() -> dict[str, dict]:
     """
     path = files.NOTEBOOKS / "lessons.yaml"
     inputs.record_file(path)
-    text = path.read_text(encoding="utf-8")
-    return {stem[:2]: {"stem": stem} | entry for stem, entry in yaml.safe_load(text).items()}
+    return {stem[:2]: {"stem": stem} | entry for stem, entry in read_yaml(path).items()}
 
 
 def lessons_here() -> dict[str, Path]:

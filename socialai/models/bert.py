@@ -20,10 +20,24 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 
 from socialai.errors import UserError
 from socialai.models.batching import encode, forward_in_batches, pad, similar_lengths
+from socialai.models.bert_inputs import (
+    check_bert_labels,
+    check_bert_settings,
+    check_validation,
+    settings_to_save,
+)
 from socialai.models.device import choose_device
-from socialai.models.encoders import POOLINGS, attention_for, load_pretrained, pool
+from socialai.models.encoders import (
+    POOLINGS,
+    attention_for,
+    check_max_length,
+    load_config,
+    load_pretrained,
+    load_weights,
+    pool,
+)
 from socialai.models.training import train, warmup_linear
-from socialai.validation import check_choice
+from socialai.validation import check_choice, check_number, check_texts, generator_seed
 
 # The settings of the article's listing (section 2.7), as parameters of BertTextClassifier.
 ARTICLE = {
@@ -48,7 +62,7 @@ class BertClassifier(BertPreTrainedModel):
 
     `build_classifier` makes one. The configuration carries `pooling`, `classifier_dropout`,
     `num_labels`, `text_prefix`, `max_length_tokens` and `classes`, so that `save_pretrained` and
-    `from_pretrained` keep all that prediction needs.
+    `from_pretrained` keep all that prediction needs, and `settings`, those it was fitted with.
     """
 
     def __init__(self, config):
@@ -83,17 +97,16 @@ def build_classifier(
 ) -> BertClassifier:
     """The network that `BertTextClassifier` fine-tunes, before its first step, on the CPU.
 
-    Pre-trained weights, and a new linear layer drawn from torch's generator. classes: the labels,
-    in the order of the logits. attention: its implementation in transformers, "eager" or "sdpa".
-    The other parameters are those of `BertTextClassifier`. Raises UserError when the encoder isn't
-    a BERT model, DataUnavailable when it can't be reached.
+    Pre-trained weights, and a new linear layer drawn from torch's generator, also where the encoder
+    is a fine-tuned classifier with one of its own. classes: the labels, in the order of the logits.
+    attention: its implementation in transformers, "eager" or "sdpa". The other parameters are those
+    of `BertTextClassifier`. Raises UserError when the encoder isn't a whole BERT model,
+    DataUnavailable when it can't be reached.
     """
     check_choice(pooling, POOLINGS, "pooling")
-    config = load_pretrained(AutoConfig.from_pretrained, encoder)
-    if config.model_type != "bert":
-        raise UserError(
-            f"encoder {encoder!r} is a {config.model_type} model; BERT models are supported"
-        )
+    check_number(dropout, "dropout", 0, 1)
+    check_number(encoder_dropout, "encoder_dropout", 0, 1)
+    config = load_config(encoder)
 
     # the encoder's own configuration, and what prediction needs beside it
     classes = np.asarray(classes).tolist()
@@ -113,7 +126,7 @@ def build_classifier(
     config.label2id = {label: i for i, label in config.id2label.items()}
 
     options = {"config": config, "attn_implementation": attention}
-    model = load_pretrained(BertClassifier.from_pretrained, encoder, **options)
+    model = load_weights(BertClassifier, encoder, new="classifier", **options)
     model.bert.embeddings.requires_grad_(not freeze_embeddings)
     return model
 
@@ -126,21 +139,23 @@ class BertTextClassifier(ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     encoder : str
-        "default" or "full" (see `socialai.models.e5`), a folder, or a name on the hub.
+        "default" or "full" (see `socialai.models.e5`), a folder, or a name on the hub. The folder
+        of a fine-tuned model gives its encoder; the linear layer is always a new one.
     pooling : str
         "mean" of all tokens, or "cls", the first one.
     dropout, encoder_dropout : float
-        Before the linear layer, and inside the encoder.
+        Before the linear layer, and inside the encoder; shares from 0 to 1.
     optimizer : str
         "adamw" or "adam".
     learning_rate : float
         The largest one of the training.
     warmup : float or None
-        Share of the steps over which the rate rises before it falls to 0; None: it is constant.
+        Share of the steps over which the rate rises before it falls to 0; None or 0: it is
+        constant.
     epochs, batch_size : int
         Passes over the texts, and texts a step.
     max_length : int
-        Tokens at which a text is cut.
+        Tokens at which a text is cut; at most the positions that the encoder has.
     freeze_embeddings : bool
         Whether the tables of words and positions stay as they are.
     patience : int
@@ -150,7 +165,7 @@ class BertTextClassifier(ClassifierMixin, BaseEstimator):
     device : str
         "auto", or a device of torch.
     seed : int
-        Decides the linear layer at the start, dropout, and the order of the texts.
+        Any integer. Decides the linear layer at the start, dropout, and the order of the texts.
     progress : callable or None
         progress(step, n_steps, loss) is called after each step.
 
@@ -208,26 +223,29 @@ class BertTextClassifier(ClassifierMixin, BaseEstimator):
         self.progress = progress
 
     def fit(self, X, y, validation: tuple | None = None) -> "BertTextClassifier":
-        """Fine-tune on texts X and labels y (any type that sorts).
+        """Fine-tune on texts X and labels y: text, numbers, or True and False.
 
         validation: (texts, labels) for early stopping. Raises UserError with fewer than two
-        classes, or when a label occurs in validation only.
+        classes, when a label occurs in validation only, and for a setting that can't be.
         """
         check_choice(self.optimizer, OPTIMIZERS, "optimizer")
-        texts = list(X)
-        self.classes_, targets = np.unique(np.asarray(y), return_inverse=True)
-        if len(self.classes_) < 2:
-            raise UserError(
-                f"one class only ({self.classes_.tolist()}): a classifier needs two or more"
-            )
+        check_bert_settings(self)
+        seed = generator_seed(self.seed)
+        texts = check_texts(X)
+        classes, targets = np.unique(check_bert_labels(y, len(texts)), return_inverse=True)
+        if len(classes) < 2:
+            raise UserError(f"one class only ({classes.tolist()}): a classifier needs two or more")
+        if validation is not None:
+            validation = check_validation(validation, classes)
+        device = choose_device(self.device)
+        tokenizer = load_pretrained(AutoTokenizer.from_pretrained, self.encoder)
+        check_max_length(self.max_length, tokenizer, load_config(self.encoder))
 
         # the network; its linear layer and all dropout come from this seed
-        device = choose_device(self.device)
-        torch.manual_seed(self.seed)
-        self.tokenizer_ = load_pretrained(AutoTokenizer.from_pretrained, self.encoder)
-        self.model_ = build_classifier(
+        torch.manual_seed(seed)
+        model = build_classifier(
             self.encoder,
-            self.classes_,
+            classes,
             pooling=self.pooling,
             dropout=self.dropout,
             encoder_dropout=self.encoder_dropout,
@@ -235,6 +253,10 @@ class BertTextClassifier(ClassifierMixin, BaseEstimator):
             freeze_embeddings=self.freeze_embeddings,
             attention=attention_for(device),
         ).to(device)
+        model.config.settings = settings_to_save(self)
+        self.classes_ = classes
+        self.tokenizer_ = tokenizer
+        self.model_ = model
         trained = [p for p in self.model_.parameters() if p.requires_grad]
         optimizer = OPTIMIZERS[self.optimizer](trained, lr=self.learning_rate, fused=True)
 
@@ -242,7 +264,7 @@ class BertTextClassifier(ClassifierMixin, BaseEstimator):
         ids = self._encode(texts)
         lengths = [len(row) for row in ids]
         targets = torch.tensor(targets, device=device)
-        rng = np.random.default_rng(self.seed)
+        rng = np.random.default_rng(seed)
 
         def batches(epoch: int):
             for indices in similar_lengths(lengths, self.batch_size, rng):
@@ -270,8 +292,6 @@ class BertTextClassifier(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X) -> np.ndarray:
         """Probabilities (n, K), columns in the order of `classes_`."""
         check_is_fitted(self, "model_")
-        if len(X) == 0:
-            return np.zeros((0, len(self.classes_)))
         logits = self._logits(self._encode(X))
         return torch.from_numpy(logits).double().softmax(1).numpy()
 
@@ -286,34 +306,49 @@ class BertTextClassifier(ClassifierMixin, BaseEstimator):
         A folder as Hugging Face's libraries write and read it.
         """
         check_is_fitted(self, "model_")
+        if Path(folder).exists() and not Path(folder).is_dir():
+            raise UserError(f"{folder} is a file: name a folder to write the model to")
         self.model_.save_pretrained(folder)
         self.tokenizer_.save_pretrained(folder)
 
     @classmethod
     def load(
-        cls, folder: Path, device: str = "auto", precision: str = "auto"
+        cls, folder: Path, device: str = "auto", precision: str | None = None
     ) -> "BertTextClassifier":
-        """A classifier that `save` wrote; it gives the probabilities that the saved one gave."""
+        """A classifier that `save` wrote; it gives the probabilities that the saved one gave.
+
+        Its settings are those of the fitted one, so that `clone` gives what was fitted: `encoder`,
+        too, names what it began from, and a new `fit` begins there again. To go on from what was
+        learned, set `encoder` to the folder. Not saved are `device`, as another machine has others,
+        and `progress`. precision: None for the saved one. A folder of before settings were saved
+        gives those that its weights tell, and itself as `encoder`.
+        """
         config = load_pretrained(AutoConfig.from_pretrained, str(folder))
         if not hasattr(config, "classes"):
             raise UserError(f"{folder} holds a model that socialai did not fine-tune")
-        loaded = cls(
-            encoder=str(folder),
-            max_length=config.max_length_tokens,
-            device=device,
-            precision=precision,
-        )
+        told = {
+            "encoder": str(folder),
+            "pooling": config.pooling,
+            "dropout": config.classifier_dropout,
+            "encoder_dropout": config.hidden_dropout_prob,
+            "max_length": config.max_length_tokens,
+        }
+        settings = told | getattr(config, "settings", {})
+        if precision is not None:
+            settings["precision"] = precision
+        loaded = cls(**settings, device=device)
         where = choose_device(device)
         options = {"attn_implementation": attention_for(where)}
-        model = load_pretrained(BertClassifier.from_pretrained, str(folder), **options)
+        model = load_weights(BertClassifier, str(folder), **options)
         loaded.model_ = model.to(where).eval()
         loaded.tokenizer_ = load_pretrained(AutoTokenizer.from_pretrained, str(folder))
         loaded.classes_ = np.array(config.classes)
         return loaded
 
     def _encode(self, texts) -> list[list[int]]:
-        prefix = self.model_.config.text_prefix
-        return encode(self.tokenizer_, texts, prefix, self.max_length)
+        config = self.model_.config
+        longest = min(self.max_length, config.max_position_embeddings)
+        return encode(self.tokenizer_, texts, config.text_prefix, longest)
 
     def _logits(self, ids: list[list[int]]) -> np.ndarray:
         """Logits (n, K) of texts as token ids."""
@@ -327,10 +362,7 @@ class BertTextClassifier(ClassifierMixin, BaseEstimator):
         """For `train`: a function that measures the loss of the model on these texts."""
         ids = self._encode(texts)
         known = {label: i for i, label in enumerate(self.classes_.tolist())}
-        labels = np.asarray(labels).tolist()
-        if unknown := sorted(set(labels) - known.keys(), key=str):
-            raise UserError(f"labels in validation that training doesn't have: {unknown}")
-        targets = torch.tensor([known[label] for label in labels])
+        targets = torch.tensor([known[label] for label in np.asarray(labels).tolist()])
 
         def loss(model: nn.Module) -> float:
             model.eval()

@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy, pad
 from socialai.models import batching
 from socialai.models.training import train, warmup_linear
 from socialai.preprocessing import images as image_tools
+from socialai.validation import check_number, check_numbers, check_word_lists, generator_seed
 
 # Word numbers of the TextCNN that stand for no word of its vocabulary.
 PAD = 0
@@ -73,6 +74,11 @@ def fit_images(
     kept. augment: turn, scale and shift each image anew in each epoch. Seeds torch's generators
     with `seed`.
     """
+    seed = generator_seed(seed)
+    y = _class_numbers(y, len(X), "labels")
+    y_validation = _class_numbers(
+        validation[1], len(validation[0]), "validation labels", int(y.max()) + 1
+    )
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     model = ImageCNN(n_classes=int(y.max()) + 1)
@@ -85,8 +91,7 @@ def fit_images(
             yield images.to(device), y[i].to(device)
 
     def validate(model: nn.Module) -> float:
-        X_validation, y_validation = validation
-        return cross_entropy(outputs(model, X_validation), y_validation).item()
+        return cross_entropy(outputs(model, validation[0]), y_validation).item()
 
     history = train(
         model,
@@ -101,6 +106,14 @@ def fit_images(
         progress=progress,
     )
     return model, history
+
+
+def _class_numbers(y, n: int, name: str, n_classes: int | None = None) -> Tensor:
+    """y (n,) as a tensor of the numbers of classes, 0 to n_classes - 1."""
+    given = y.cpu().numpy() if isinstance(y, Tensor) else np.array(y)
+    largest = np.inf if n_classes is None else n_classes - 1
+    check_numbers(given, name, 0, largest, n=n, whole=True)
+    return torch.as_tensor(given).long()
 
 
 def _batch_loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
@@ -171,6 +184,8 @@ def word_ids(documents, vocabulary: dict[str, int], longest: int = 50) -> list[l
 
     An empty document is one unknown word.
     """
+    documents = check_word_lists(documents, "documents", empty=True)
+    longest = check_number(longest, "longest", 1, whole=True)
     number = {word: row + 2 for word, row in vocabulary.items()}
     return [
         [number.get(word, UNKNOWN) for word in words[:longest]] or [UNKNOWN] for words in documents
@@ -192,12 +207,13 @@ def fit_texts(
 
     validation: (ids, y); the weights of the epoch with the lowest loss on it are kept.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(generator_seed(seed))
     device = next(model.parameters()).device
     lengths = [len(row) for row in ids]
-    y = torch.as_tensor(np.array(y))
+    n_classes = model.classifier.out_features
+    y = _class_numbers(y, len(ids), "labels", n_classes)
     ids_validation, y_validation = validation
-    y_validation = torch.as_tensor(np.array(y_validation))
+    y_validation = _class_numbers(y_validation, len(ids_validation), "validation labels", n_classes)
 
     def batches(epoch: int):
         for rows in batching.similar_lengths(lengths, batch_size, rng):

@@ -9,18 +9,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from socialai.validation import check_choice
+from socialai.errors import UserError
+from socialai.validation import check_choice, check_number
 
 
 def output_size(n: int, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> int:
     """How many places a window of `kernel` entries, `dilation` apart, has on n padded entries.
 
-    The padding is at both ends. Raises ValueError when it has none. Source: Dumoulin and Visin
-    2016, relationship 15.
+    The padding is at both ends. Raises UserError when it has none, and for sizes that can't be.
+    Source: Dumoulin and Visin 2016, relationship 15.
     """
+    for size, name in ((n, "n"), (kernel, "kernel"), (stride, "stride"), (dilation, "dilation")):
+        check_number(size, name, 1, whole=True)
+    check_number(padding, "padding", 0, whole=True)
     reach = dilation * (kernel - 1) + 1
     if n + 2 * padding < reach:
-        raise ValueError(
+        raise UserError(
             f"a window that reaches over {reach} does not fit into {n} with padding {padding}"
         )
     return (n + 2 * padding - reach) // stride + 1
@@ -35,6 +39,7 @@ def conv2d_by_loops(
     x (B, C_in, H, W), w (C_out, C_in, K, L), b (C_out,) -> (B, C_out, H', W'). As in every library
     the kernel is not flipped, so strictly this is a cross-correlation.
     """
+    _check_channels(x, w, b)
     height = output_size(x.shape[2], w.shape[2], stride, padding, dilation)
     width = output_size(x.shape[3], w.shape[3], stride, padding, dilation)
     x = pad(x, (padding,) * 4)
@@ -47,6 +52,15 @@ def conv2d_by_loops(
             total = total + w[o, c, u, v] * x[n, c, row, column]
         y[n, o, i, j] = total
     return y
+
+
+def _check_channels(x: Tensor, w: Tensor, b: Tensor) -> None:
+    """The kernels w have the channels of the images x, and b has a number for each kernel."""
+    if x.dim() != 4 or w.dim() != 4 or w.shape[1] != x.shape[1] or b.shape != w.shape[:1]:
+        raise UserError(
+            "images (B, C_in, H, W), kernels (C_out, C_in, K, L) and b (C_out,) are needed, "
+            f"not {tuple(x.shape)}, {tuple(w.shape)} and {tuple(b.shape)}"
+        )
 
 
 def _window_places(
@@ -104,6 +118,7 @@ def conv2d_by_unfolding(
 
     Windows (B H' W', C_in K L) times kernels (C_in K L, C_out), plus b -> (B, C_out, H', W').
     """
+    _check_channels(x, w, b)
     windows = unfold(x, w.shape[2:], stride, padding, dilation)  # (B, H', W', C_in, K, L)
     y = windows.flatten(3) @ w.flatten(1).T + b  # (B, H', W', C_out)
     return y.permute(0, 3, 1, 2)

@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from socialai.errors import UserError
 from socialai.models.pretraining import IGNORED
+from socialai.validation import check_list, check_number, check_numbers
 
 WEIGHTS = tuple(np.round(np.arange(0.05, 1.0, 0.05), 2))
 
@@ -58,11 +59,15 @@ class CountModel(BaseEstimator):
         """
         if self.weight is None and validation is None:
             raise UserError("a weight, or validation texts that it is chosen on, are needed")
+        if self.weight is not None:
+            check_number(self.weight, "weight", 0, 1)
+        if self.n_vocab is not None:
+            check_number(self.n_vocab, "n_vocab", 1, whole=True)
 
         # single tokens
-        previous, following = _neighbours(X)
+        previous, following = _neighbours(X, self.n_vocab)
         largest = max(previous.max(), following.max())
-        self.n_vocab_ = int(largest) + 1 if self.n_vocab is None else self.n_vocab
+        self.n_vocab_ = int(largest) + 1 if self.n_vocab is None else int(self.n_vocab)
         self.unigram_ = np.bincount(following, minlength=self.n_vocab_) + 1.0
         self.unigram_ /= self.unigram_.sum()  # (V,)
 
@@ -73,19 +78,22 @@ class CountModel(BaseEstimator):
 
         self.weight_ = self.weight
         if self.weight is None:
-            pairs = _neighbours(validation)
+            pairs = _neighbours(validation, self.n_vocab_, "validation text")
             self.weight_ = min(WEIGHTS, key=lambda weight: self._bigram_loss(*pairs, weight))
         return self
 
     def probability(self, previous, following) -> np.ndarray:
         """p(following | previous) for arrays of token ids of one shape."""
         check_is_fitted(self)
-        return self._probability(np.asarray(previous), np.asarray(following), self.weight_)
+        rule = {"low": 0, "high": self.n_vocab_ - 1, "whole": True, "ndim": None, "empty": True}
+        previous = check_numbers(previous, "previous tokens", **rule).astype(np.int64)
+        following = check_numbers(following, "following tokens", **rule).astype(np.int64)
+        return self._probability(previous, following, self.weight_)
 
     def losses(self, ids: list[list[int]]) -> dict[str, float]:
         """{"unigram", "bigram"}: cross-entropy in nats a token on texts."""
         check_is_fitted(self)
-        previous, following = _neighbours(ids)
+        previous, following = _neighbours(ids, self.n_vocab_)
         return {
             "unigram": float(-np.log(self.unigram_[following]).mean()),
             "bigram": self._bigram_loss(previous, following, self.weight_),
@@ -130,8 +138,20 @@ class CountModel(BaseEstimator):
         return float(-np.log(self._probability(previous, following, weight)).mean())
 
 
-def _neighbours(ids: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
-    """Every token but each text's last, and the token after it: (N,), (N,)."""
-    previous = np.concatenate([np.asarray(row[:-1], dtype=np.int64) for row in ids])
-    following = np.concatenate([np.asarray(row[1:], dtype=np.int64) for row in ids])
-    return previous, following
+def _neighbours(
+    ids: list[list[int]], n_vocab: int | None = None, name: str = "text"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Every token but each text's last, and the token after it: (N,), (N,).
+
+    UserError where a text isn't a list of token ids below n_vocab, or none has two tokens.
+    """
+    largest = np.inf if n_vocab is None else n_vocab - 1
+    texts = [check_list(row, "token ids", empty=True) for row in check_list(ids, f"{name}s")]
+    n = np.cumsum([len(row) for row in texts])
+    flat = [token for row in texts for token in row]
+    flat = check_numbers(flat, "token ids", 0, largest, whole=True, empty=True).astype(np.int64)
+    rows = np.split(flat, n[:-1])
+    previous = np.concatenate([row[:-1] for row in rows])
+    if not len(previous):
+        raise UserError(f"no {name} has two tokens: there is nothing to count")
+    return previous, np.concatenate([row[1:] for row in rows])

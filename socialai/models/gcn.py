@@ -6,6 +6,7 @@ from scipy import sparse
 from torch import Tensor, nn
 from torch.nn.functional import dropout, relu
 
+from socialai.errors import UserError
 from socialai.validation import check_matrix
 
 
@@ -16,7 +17,11 @@ def normalised_adjacency(A: sparse.csr_array) -> Tensor:
     """
     A = sparse.csr_array(check_matrix(A, "A", sparse=True, low=0, square=True))
     looped = A + sparse.eye_array(A.shape[0])
-    scale = sparse.diags_array(looped.sum(1) ** -0.5)
+    with np.errstate(over="ignore"):
+        degrees = looped.sum(1)
+    if not np.isfinite(degrees).all():
+        raise UserError("A: the weights are too large to be added up: scale them")
+    scale = sparse.diags_array(degrees**-0.5)
     A_hat = (scale @ looped @ scale).tocoo()
 
     # the same numbers at the same places as a tensor

@@ -6,9 +6,18 @@ import numpy as np
 import torch
 from sklearn.neighbors import NearestNeighbors
 
+from socialai.errors import UserError
+from socialai.validation import check_matrix, check_number, check_numbers
+
 
 def jensen_shannon(p: np.ndarray, q: np.ndarray, dx: float) -> float:
-    """Jensen-Shannon divergence in nats of two densities on a grid of step dx; 0 to log 2."""
+    """Jensen-Shannon divergence in nats of two densities on a grid of step dx; 0 to log 2.
+
+    p, q (n,): none negative. UserError for what are no densities.
+    """
+    p = check_numbers(p, "p", 0)
+    q = check_numbers(q, "q", 0, n=len(p))
+    check_number(dx, "dx", 0, above=True)
     middle = (p + q) / 2
 
     def kullback_leibler(density: np.ndarray) -> float:
@@ -24,8 +33,9 @@ def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
 
     |mu1 - mu2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)). With few samples it is too large even between
     halves of one set, so compare only values of the same n, beside the value of real against real.
-    Source: Heusel et al. 2017, equation 6.
+    UserError for fewer than two rows. Source: Heusel et al. 2017, equation 6.
     """
+    real, fake = _features(real, fake)
     mean = real.mean(0) - fake.mean(0)
     cov_real = np.atleast_2d(np.cov(real, rowvar=False))
     cov_fake = np.atleast_2d(np.cov(fake, rowvar=False))
@@ -33,6 +43,18 @@ def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
     # where S1 is singular.
     root = np.linalg.norm(_square_root(cov_real) @ _square_root(cov_fake), "nuc")
     return float(mean @ mean + np.trace(cov_real) + np.trace(cov_fake) - 2 * root)
+
+
+def _features(real, fake) -> tuple[np.ndarray, np.ndarray]:
+    """Both as matrices (n, d), (m, d) of two rows or more, whose squares are finite."""
+    real = check_matrix(real, "real")
+    fake = check_matrix(fake, "fake", shape=(None, real.shape[1]))
+    for name, X in (("real", real), ("fake", fake)):
+        if len(X) < 2:
+            raise UserError(f"{name} has one row: two or more are needed")
+        if np.abs(X).max() > np.finfo(np.result_type(X, np.float32)).max ** 0.25:
+            raise UserError(f"{name}: the numbers are too large to be squared: scale them")
+    return real, fake
 
 
 def _square_root(covariance: np.ndarray) -> np.ndarray:
@@ -47,9 +69,12 @@ def neighbourhood_scores(real: np.ndarray, fake: np.ndarray, k: int = 3) -> dict
     precision: share of fakes within the k-th neighbour's distance of some real one, that is,
     believable; recall: the same with the sides exchanged (Kynkaanniemi et al. 2019, equation 2).
     coverage: share of real ones that have a fake within their own k-th neighbour's distance (Naeem
-    et al. 2020, equation 9), less fooled by outliers.
+    et al. 2020, equation 9), less fooled by outliers. UserError for a k that isn't from 1 to the
+    smaller number of rows less 1.
     """
-    distance = torch.cdist(torch.from_numpy(real).double(), torch.from_numpy(fake).double())
+    real, fake = _features(real, fake)
+    k = check_number(k, "k", 1, min(len(real), len(fake)) - 1, whole=True)
+    distance = torch.cdist(torch.tensor(real).double(), torch.tensor(fake).double())
     distance = distance.numpy()  # (n, m)
     near_real = distance <= _kth_distance(real, k)[:, None]
     near_fake = distance <= _kth_distance(fake, k)
@@ -69,8 +94,10 @@ def _kth_distance(x: np.ndarray, k: int) -> np.ndarray:
 def class_entropy(classes: np.ndarray, n_classes: int) -> float:
     """Entropy of how often each class occurs, as a share of the largest possible.
 
-    1: all alike; 0: one class only.
+    1: all alike; 0: one class only. classes (n,): whole numbers from 0 to n_classes - 1.
     """
+    n_classes = check_number(n_classes, "n_classes", 2, whole=True)
+    classes = check_numbers(classes, "classes", 0, n_classes - 1, whole=True).astype(int)
     share = np.bincount(classes, minlength=n_classes) / len(classes)
     share = share[share > 0]
     return float(-(share * np.log(share)).sum() / math.log(n_classes)) + 0.0

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from socialai.validation import check_choice
+from socialai.validation import check_choice, check_number
 
 INITIALISATIONS = ("too small", "too large", "Xavier", "He")
 
@@ -19,6 +19,8 @@ def weight_std(kind: str, fan_in: int, fan_out: int) -> float:
     cuts off (He et al. 2015, equation 10). UserError for another kind.
     """
     check_choice(kind, INITIALISATIONS, "initialisation")
+    check_number(fan_in, "fan_in", 1, whole=True)
+    check_number(fan_out, "fan_out", 1, whole=True)
     stds = {
         "too small": 0.01,
         "too large": 1.0,
@@ -41,6 +43,7 @@ def signal_sizes(
     gradient sent back from the last layer has size 1. Both lists run from the first layer to the
     last.
     """
+    check_number(depth, "depth", 1, whole=True)
     d = x.shape[1]
     inputs = [x.clone().requires_grad_()]
     forward = []

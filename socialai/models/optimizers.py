@@ -6,13 +6,18 @@ Their settings have torch's names (`lr`, `betas`, `eps`), so that either can sta
 import torch
 from torch import Tensor
 
+from socialai.errors import UserError
+from socialai.validation import check_list, check_number, check_numbers
+
 
 def clip_gradients(gradients: list[Tensor], largest: float) -> tuple[list[Tensor], Tensor]:
     """(gradients, their common norm before): scaled by one factor so that it is at most `largest`.
 
     The direction stays (Pascanu et al. 2013, algorithm 1). torch adds 1e-6 to the norm; this does
-    not.
+    not. UserError for no gradients, and where `largest` isn't above 0.
     """
+    gradients = check_list(gradients, "gradients")
+    check_number(largest, "largest", 0, above=True)
     norm = torch.stack([g.square().sum() for g in gradients]).sum().sqrt()
     scale = (largest / norm).clamp(max=1.0)
     return [g * scale for g in gradients], norm
@@ -25,7 +30,10 @@ class SGD(torch.optim.Optimizer):
     """
 
     def __init__(self, params, lr: float, momentum: float = 0.0, weight_decay: float = 0.0):
-        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+        settings = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
+        for name, value in settings.items():
+            check_number(value, name, 0)
+        super().__init__(params, settings)
 
     @torch.no_grad()
     def step(self, closure=None) -> None:
@@ -59,6 +67,10 @@ class Adam(torch.optim.Optimizer):
         weight_decay: float = 0.0,
     ):
         settings = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+        for name in ("lr", "eps", "weight_decay"):
+            check_number(settings[name], name, 0)
+        if (check_numbers(betas, "betas", 0, 1, n=2) == 1).any():
+            raise UserError("betas must be below 1: a mean that forgets nothing never begins")
         super().__init__(params, settings)
 
     @torch.no_grad()

@@ -16,6 +16,7 @@ from transformers import BertConfig, BertForMaskedLM, GPT2Config, GPT2LMHeadMode
 from socialai.errors import UserError
 from socialai.models.batching import pad, similar_lengths
 from socialai.models.training import train, warmup_linear
+from socialai.validation import check_number, check_text, generator_seed
 
 IGNORED = -100  # the label that cross_entropy leaves out
 BERT_SHARE = 0.15  # of the tokens is chosen to be guessed (Devlin et al. 2019)
@@ -166,6 +167,8 @@ def pretrain(
     losses of its history are those at [MASK]. checkpoint: as in `train`. In float32: on a CPU,
     models this small lose more time to bfloat16's casts than its products save.
     """
+    _check_ids(ids)
+    seed = generator_seed(seed)
     device = next(model.parameters()).device
     rng = np.random.default_rng(seed)
     lengths = [len(row) for row in ids]
@@ -217,7 +220,7 @@ def masked_batches(
     The texts as they were stand in "true_ids". What stayed visible can be copied: to guess it shows
     nothing. The same tokens are hidden for every model and device.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(generator_seed(seed))
     for start in range(0, len(ids), SCORED_AT_ONCE):
         batch = pad(ids[start : start + SCORED_AT_ONCE], tokenizer.pad_token_id, device)
         inputs, labels = mask_tokens(batch["input_ids"], tokenizer, rng, share)
@@ -235,6 +238,7 @@ def held_out_loss(
     `masked_batches` hides by share and seed, to be compared with what `CountModel.losses_at_masks`
     says of the same ones.
     """
+    _check_ids(ids)
     device = next(model.parameters()).device
     masked = isinstance(model, BertForMaskedLM)
     if masked:
@@ -254,7 +258,15 @@ def held_out_loss(
             loss = masked_loss(model, batch) if masked else causal_loss(model, batch)
             total += loss.item() * n
             count += n
+    if not count:
+        raise UserError("no token can be scored: the texts are too short")
     return total / count
+
+
+def _check_ids(ids: list[list[int]]) -> None:
+    """There are texts as token ids, as `batching.encode` gives them."""
+    if not isinstance(ids, list) or not ids or not all(isinstance(row, list) for row in ids):
+        raise UserError("texts as lists of token ids are needed, at least one: batching.encode")
 
 
 @torch.no_grad()
@@ -265,6 +277,8 @@ def fill_masks(
 
     UserError when there is none.
     """
+    text = check_text(text)
+    k = check_number(k, "k", 1, len(tokenizer), whole=True)
     if "[MASK]" not in text:
         raise UserError(f"write [MASK] where a token is to be guessed: {text!r} has none")
     batch = tokenizer(
@@ -286,7 +300,9 @@ def fill_masks(
 @torch.no_grad()
 def continue_text(model: GPT2LMHeadModel, tokenizer, text: str, n: int = 30, seed: int = 0) -> str:
     """The text with up to n tokens that a causal model draws after it; it ends early at [SEP]."""
-    generator = torch.Generator().manual_seed(seed)
+    text = check_text(text)
+    n = check_number(n, "n", 0, whole=True)
+    generator = torch.Generator().manual_seed(generator_seed(seed))
     end = tokenizer.sep_token_id
     never = [token for token in tokenizer.all_special_ids if token != end]
     ids = tokenizer(text)["input_ids"][:-1]

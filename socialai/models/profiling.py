@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from socialai.validation import check_number
+
 # Parts of a step by the beginnings of the names of torch's operators; what fits none is
 # element-wise work.
 PARTS = {
@@ -46,6 +48,7 @@ def step_parts(step: Callable[[], object], repeats: int = 2) -> dict[str, float]
     done. torch.profiler sees the same operators, but by the clock on the wall, which on a busy
     machine counts other processes too.
     """
+    check_number(repeats, "repeats", 1, whole=True)
     measured = []
     for _ in range(repeats):
         with _OperatorClock() as clock:

@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from socialai.validation import check_number
+
 BYTES_PER_PARAMETER = {
     "fp32": 4.0,
     "bf16": 2.0,
@@ -33,6 +35,9 @@ def gpt_parameters(n_layers: int, d_model: int, n_vocab: int, n_positions: int) 
     matrices: 12 n_layers d_model^2 (Kaplan et al. 2020, section 2.1); vectors: biases and
     LayerNorms; embeddings; total. Source of the design: Radford et al. 2019.
     """
+    sizes = {"n_layers": n_layers, "d_model": d_model, "n_vocab": n_vocab}
+    for name, size in (sizes | {"n_positions": n_positions}).items():
+        check_number(size, name, 0, whole=True)
     parts = {
         "matrices": 12 * n_layers * d_model**2,
         "vectors": (13 * n_layers + 2) * d_model,
@@ -46,4 +51,6 @@ def training_flops(parameters: float, tokens: float) -> float:
 
     Source: Kaplan et al. 2020, section 2.1.
     """
+    check_number(parameters, "parameters", 0)
+    check_number(tokens, "tokens", 0)
     return 6.0 * parameters * tokens

@@ -3,7 +3,7 @@
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
-from socialai.validation import check_choice
+from socialai.validation import check_choice, check_number, check_texts
 
 SPECIAL = {
     "pad_token": "[PAD]",
@@ -25,6 +25,9 @@ def train_tokenizer(
     A token that occurs once only stays unknown. UserError for another kind.
     """
     check_choice(kind, KINDS, "kind of tokenizer")
+    texts = check_texts(texts)
+    n_vocab = check_number(n_vocab, "n_vocab", len(SPECIAL), whole=True)
+    max_length = check_number(max_length, "max_length", 3, whole=True)  # [CLS], a token, [SEP]
     if kind == "characters":
         model = models.WordLevel(unk_token="[UNK]")
         trainer = trainers.WordLevelTrainer

@@ -1,8 +1,8 @@
 """Cleaning rules, from raw posts to text: what a post means must survive.
 
 A rule is a function from text to text that is idempotent, never raises and never makes a text more
-than three times as long. `clean` composes rules. A link, a person addressed, a topic, a feeling, a
-shout: none may be lost.
+than three times as long; UserError for what is no text. `clean` composes rules. A link, a person
+addressed, a topic, a feeling, a shout: none may be lost.
 """
 
 import html
@@ -13,6 +13,8 @@ from functools import cache
 
 import emoji
 import regex
+
+from socialai.validation import check_choice, check_text
 
 Rule = Callable[[str], str]
 PASSES = 8  # of a rule over its own result
@@ -27,7 +29,7 @@ BREAKING = regex.compile(r"</?(?:br|div|h[1-6]|hr|li|p|pre|table|td|tr)\b", rege
 # escaped once or many times
 AMPERSANDS = regex.compile(r"&(?:(?:amp|#0*38|#x0*26);)+", regex.IGNORECASE)
 ENTITY = regex.compile(r"&(?:#\d{1,7}|#x[\da-f]{1,6}|[a-z][a-z\d]{1,31});", regex.IGNORECASE)
-CONTROL = regex.compile(r"(?![\t\n\r])[\p{Cc}\p{Cs}]")
+CONTROL = regex.compile(r"(?![\t\n\r])\p{Cc}")
 BIDI = regex.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 # Kept: the tags that spell a flag after 🏴, a selector after an emoji, and joiners inside emoji
 # sequences and inside words of Arabic and Indic scripts. Anywhere else they only hide words from a
@@ -71,7 +73,7 @@ def strip_controls(text: str) -> str:
 
     Tabs and line ends stay.
     """
-    return CONTROL.sub("", text)
+    return CONTROL.sub("", check_text(text))
 
 
 def unescape_html(text: str) -> str:
@@ -85,7 +87,7 @@ def unescape_html(text: str) -> str:
         text = ENTITY.sub(lambda entity: fold_width(html.unescape(entity[0])), text)
         return TAG.sub(lambda tag: " " if BREAKING.match(tag[0]) else "", text)
 
-    return _until_stable(once, text, last=_without_markup)
+    return _until_stable(once, check_text(text), last=_without_markup)
 
 
 def _without_markup(text: str) -> str:
@@ -98,7 +100,7 @@ def strip_bidi(text: str) -> str:
 
     With them a post can show one text and hold another.
     """
-    return BIDI.sub("", text)
+    return BIDI.sub("", check_text(text))
 
 
 def strip_zero_width(text: str) -> str:
@@ -106,7 +108,7 @@ def strip_zero_width(text: str) -> str:
 
     Joiners stay where they hold a sign together.
     """
-    return _until_stable(lambda text: ZERO_WIDTH.sub("", text), text)
+    return _until_stable(lambda text: ZERO_WIDTH.sub("", text), check_text(text))
 
 
 @cache
@@ -130,7 +132,7 @@ def fold_width(text: str) -> str:
     def once(text: str) -> str:
         return unicodedata.normalize("NFC", text.translate(_plain_forms()))
 
-    return _until_stable(once, text)
+    return _until_stable(once, check_text(text))
 
 
 def mask_urls(text: str) -> str:
@@ -138,7 +140,7 @@ def mask_urls(text: str) -> str:
 
     As in TweetEval.
     """
-    return URL.sub(" http ", text)
+    return URL.sub(" http ", check_text(text))
 
 
 def mask_mentions(text: str) -> str:
@@ -146,7 +148,7 @@ def mask_mentions(text: str) -> str:
 
     Mail addresses and @_@ are no mentions.
     """
-    return MENTION.sub("@user", text)
+    return MENTION.sub("@user", check_text(text))
 
 
 def open_hashtags(text: str) -> str:
@@ -156,7 +158,7 @@ def open_hashtags(text: str) -> str:
         text = TOPIC.sub(r" \1 ", text)
         return HASHTAGS.sub(lambda tags: HUMP.sub(" ", tags[0]).replace("#", " ") + " ", text)
 
-    return _until_stable(once, text)
+    return _until_stable(once, check_text(text))
 
 
 @cache
@@ -172,10 +174,7 @@ def to_simplified(text: str) -> str:
     Many to one (後 and 后 are 后), so no rule can lead back.
     """
 
-    def once(text: str) -> str:
-        return _opencc().convert(text.encode("utf-8", "ignore").decode())
-
-    return _until_stable(once, text)
+    return _until_stable(_opencc().convert, check_text(text))
 
 
 def shorten_runs(text: str) -> str:
@@ -184,12 +183,12 @@ def shorten_runs(text: str) -> str:
     好好好好好 and sooooo stay shouts, but one word each. Source: Brody and Diakopoulos 2011,
     lengthening carries sentiment.
     """
-    return RUN.sub(r"\1\1\1", text)
+    return RUN.sub(r"\1\1\1", check_text(text))
 
 
 def collapse_spaces(text: str) -> str:
     """Runs of white space to one space, none at the ends."""
-    return " ".join(text.split())
+    return " ".join(check_text(text).split())
 
 
 def name_emoji(text: str, language: str = "en") -> str:
@@ -198,7 +197,8 @@ def name_emoji(text: str, language: str = "en") -> str:
     language: "en", "zh" and others of the package emoji. A name is up to some 60 letters, so this
     one does lengthen, and is not among the RULES.
     """
-    return emoji.demojize(text, language=language)
+    check_choice(language, (*emoji.LANGUAGES, "alias"), "language of emoji names")
+    return emoji.demojize(check_text(text), language=language)
 
 
 # The order matters: entities hide everything, zero width and full width hide @ and #, addresses
@@ -233,4 +233,4 @@ def clean(text: str, rules: Sequence[Rule] = RULES) -> str:
     def disarm(text: str) -> str:
         return _until_stable(once, _without_markup(text))
 
-    return _until_stable(once, text, last=disarm)
+    return _until_stable(once, check_text(text), last=disarm)

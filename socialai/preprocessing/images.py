@@ -5,6 +5,7 @@ that a batch is augmented the same on any device; each image of a batch gets a d
 """
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -12,6 +13,9 @@ from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample, pad
 
 from socialai.errors import UserError
+from socialai.validation import as_input_error, check_number, check_numbers
+
+MOST_CHANNELS = 4  # grey, with or without opacity, to colour with it
 
 
 def to_tensor(images) -> Tensor:
@@ -20,9 +24,17 @@ def to_tensor(images) -> Tensor:
     Grey images (B, H, W) or colour images (B, H, W, C). Raises UserError for another shape, or for
     numbers that aren't such pixels (already scaled ones, say).
     """
-    images = np.asarray(images)
-    if images.ndim not in (3, 4):
-        raise UserError(f"images of shape {images.shape}: (B, H, W) or (B, H, W, C) is needed")
+    with as_input_error("images"):
+        images = np.asarray(list(images) if isinstance(images, Iterator) else images)
+    if images.ndim not in (3, 4) or images.dtype.kind not in "biuf":
+        raise UserError(
+            f"images of shape {images.shape} and type {images.dtype}: "
+            "numbers (B, H, W) or (B, H, W, C) are needed"
+        )
+    if images.ndim == 4 and images.shape[3] > MOST_CHANNELS >= images.shape[1]:
+        raise UserError(
+            f"images of shape {images.shape}: the channels stand last here, (B, H, W, C)"
+        )
     if images.size:
         whole = (images == np.floor(images)).all()
         if not whole or images.min() < 0 or images.max() > 255:
@@ -43,10 +55,14 @@ def mean_and_std(images: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def normalise(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    """(x - mean) / std for each channel.
+    """(x - mean) / std for each channel, of which there are C in images (B, C, H, W).
 
     A channel without any spread is only shifted: nothing can scale it.
     """
+    if len(mean) != images.shape[1] or len(std) != images.shape[1]:
+        raise UserError(
+            f"the images have {images.shape[1]} channels, mean {len(mean)} and std {len(std)}"
+        )
     std = torch.where(std > 0, std, torch.ones_like(std))
     return (images - mean[:, None, None]) / std[:, None, None]
 
@@ -128,7 +144,9 @@ def crop(images: Tensor, top: Tensor, left: Tensor, size: tuple[int, int]) -> Te
     Its corner is at top (B,), left (B,). Raises UserError when a window doesn't fit.
     """
     height, width = images.shape[-2:]
-    h, w = size
+    h, w = _size(size)
+    if not len(images) == len(top) == len(left):
+        raise UserError(f"{len(images)} images need as many corners: {len(top)} and {len(left)}")
     if len(images):
         inside = min(top.min(), left.min()) >= 0
         if not inside or top.max() + h > height or left.max() + w > width:
@@ -151,9 +169,10 @@ def random_crop(
 
     The images have `padding` pixels of `fill` around them. Raises UserError for a larger window.
     """
+    check_number(padding, "padding", 0, whole=True)
     images = pad(images, (padding,) * 4, value=fill)
     height, width = images.shape[-2:]
-    h, w = size
+    h, w = _size(size)
     if h > height or w > width:
         raise UserError(f"a window of {h} by {w} does not fit into {height} by {width}")
     top = torch.randint(height - h + 1, (len(images),), generator=generator)
@@ -161,11 +180,20 @@ def random_crop(
     return crop(images, top, left, size)
 
 
+def _size(size: tuple[int, int]) -> tuple[int, int]:
+    """(h, w) of a window, each 1 at least."""
+    h, w = check_numbers(size, "the size (h, w)", 1, n=2, whole=True)
+    return int(h), int(w)
+
+
 def tile(images: Tensor, columns: int) -> np.ndarray:
     """Images (B, 1, H, W) beside each other, row by row, as one picture to show.
 
-    The last row is filled up with zeros.
+    The last row is filled up with zeros. UserError for images of several channels.
     """
+    check_number(columns, "columns", 1, whole=True)
+    if images.shape[1] != 1:
+        raise UserError(f"grey images are needed: these have {images.shape[1]} channels")
     n, _, height, width = images.shape
     rows = math.ceil(n / columns)
     tiles = images.new_zeros(rows * columns, height, width)

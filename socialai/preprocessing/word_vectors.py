@@ -10,6 +10,7 @@ from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_is_fitted
 
 from socialai.errors import UserError
+from socialai.validation import check_number, check_settings, check_word_lists, generator_seed
 
 
 def cooccurrences(documents: Iterable[Sequence[int]], n_words: int, window: int = 4) -> csr_matrix:
@@ -98,10 +99,15 @@ class WordVectors(TransformerMixin, BaseEstimator):
     def fit(self, X, y=None) -> "WordVectors":
         """Learn from documents X, lists of words, without labels.
 
-        UserError when the vocabulary isn't larger than dim.
+        UserError when the vocabulary isn't larger than dim, or when no two words are neighbours.
         """
+        at_least_one = {"low": 1, "whole": True}
+        check_settings(self, dim=at_least_one, window=at_least_one, min_count=at_least_one)
+        check_settings(self, smoothing={"low": 0, "above": True})
+        seed = generator_seed(self.seed)
+
         # the vocabulary and its weights
-        documents = [list(document) for document in X]
+        documents = check_word_lists(X, "documents")
         found, counts = np.unique(
             [word for document in documents for word in document], return_counts=True
         )
@@ -117,10 +123,14 @@ class WordVectors(TransformerMixin, BaseEstimator):
         # their vectors
         numbers = ([self.vocabulary_.get(word, -1) for word in document] for document in documents)
         table = ppmi(cooccurrences(numbers, len(self.vocabulary_), self.window))
-        svd = TruncatedSVD(self.dim, random_state=self.seed)
+        if not table.nnz:
+            raise UserError("no two words stand near each other more often than by chance")
+        svd = TruncatedSVD(self.dim, random_state=seed)
         # U S^(1/2): with the full S the first dimensions, which tell frequent from rare, would
-        # drown the rest.
-        self.vectors_ = svd.fit_transform(table) / np.sqrt(svd.singular_values_)
+        # drown the rest. Where there are fewer dimensions than asked for, the others hold nothing.
+        scaled = svd.fit_transform(table)  # (n_words, dim)
+        root = np.sqrt(svd.singular_values_)
+        self.vectors_ = np.divide(scaled, root, out=np.zeros_like(scaled), where=root > 0)
         return self
 
     def transform(self, X) -> np.ndarray:
@@ -130,10 +140,12 @@ class WordVectors(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         means = []
-        for document in X:
+        for document in check_word_lists(X, "documents", empty=True):
             rows = [self.vocabulary_[word] for word in document if word in self.vocabulary_]
             means.append(self.weights_[rows] @ self.vectors_[rows])
-        return normalize(np.array(means).reshape(len(means), self.dim))
+        if not means:
+            return np.zeros((0, self.vectors_.shape[1]))
+        return normalize(np.array(means))
 
     def nearest(self, word: str, k: int = 5) -> list[tuple[str, float]]:
         """The k words whose vectors point most nearly the same way, with their cosine.
@@ -141,6 +153,7 @@ class WordVectors(TransformerMixin, BaseEstimator):
         UserError for an unknown word.
         """
         check_is_fitted(self)
+        k = check_number(k, "k", 0, whole=True)
         if word not in self.vocabulary_:
             raise UserError(f"{word!r} is none of the {len(self.vocabulary_)} words")
         unit = normalize(self.vectors_)

@@ -6,6 +6,8 @@ from numpy.typing import ArrayLike
 
 from socialai.validation import check_number, check_numbers
 
+MOST_INTERVALS = 10_000_000  # a row each: more is a time and no number of an interval
+
 
 def second_price(bids: ArrayLike, prices: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """(won, cost) of sealed bids against the highest rival bid, (n,) each.
@@ -43,7 +45,7 @@ def run_campaign(
 
     Returns columns interval, multiplier, spend, value, planned.
     """
-    interval = check_numbers(interval, "interval", 0, whole=True).astype(int)
+    interval = check_numbers(interval, "interval", 0, MOST_INTERVALS, whole=True).astype(int)
     values = check_numbers(values, "values", 0, n=len(interval))
     prices = check_numbers(prices, "prices", 0, n=len(interval))
     check_number(budget, "budget", 0, above=True)

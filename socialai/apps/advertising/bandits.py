@@ -1,13 +1,21 @@
 """Policies that learn from clicks (多臂老虎机), tested by replaying a log."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from socialai.validation import check_labels, check_matrix
+from socialai.errors import UserError
+from socialai.validation import (
+    as_input_error,
+    check_labels,
+    check_matrix,
+    check_settings,
+    generator_seed,
+)
 
 
 class BanditPolicy(BaseEstimator, ABC):
@@ -33,16 +41,23 @@ class BanditPolicy(BaseEstimator, ABC):
         The arms in order.
     """
 
+    _ranges: dict = {}  # of the settings, as `check_settings` takes them
+
     def fit(self, items: ArrayLike, clicks: ArrayLike, contexts=None) -> "BanditPolicy":
         """items (n,) shown at random, clicks (n,) 0 or 1, contexts (n, d) known before each choice.
 
-        Without contexts each is a 1. Raises UserError for missing values, other clicks, and for
-        sides of different length.
+        Without contexts each is a 1. Raises UserError for missing values, other clicks, for sides
+        of different length, and for settings outside their ranges.
         """
-        self.items_, logged = np.unique(check_labels(items, name="items"), return_inverse=True)
+        check_settings(self, **self._ranges)
+        items = check_labels(list(items) if isinstance(items, Iterator) else items, name="items")
+        with as_input_error("items"):  # a list, say, can't be one
+            set(items)
+        self.items_, logged = np.unique(items, return_inverse=True)
         clicks = check_labels(clicks, len(logged), (0, 1), "clicks").astype(int)
-        X = self._contexts(contexts, len(logged))
-        rng = np.random.default_rng(self.seed)
+        X = np.ones((len(logged), 1)) if contexts is None else contexts
+        X = check_matrix(X, "contexts", shape=(len(logged), None)).astype(float)
+        rng = np.random.default_rng(generator_seed(self.seed))
         k = len(self.items_)
         self._start(k, X.shape[1])
 
@@ -69,14 +84,14 @@ class BanditPolicy(BaseEstimator, ABC):
     def predict(self, contexts=None) -> np.ndarray:
         """(n,) the items that it would show now, each to its context (n, d), or one without any."""
         check_is_fitted(self, "items_")
-        X = self._contexts(contexts, 1 if contexts is None else None)
-        return self.items_[self._choose(X, np.random.default_rng(self.seed))]
+        X = np.ones((1, 1)) if contexts is None else contexts
+        X = check_matrix(X, "contexts", shape=(None, self._width()), empty=True).astype(float)
+        rng = np.random.default_rng(generator_seed(self.seed))
+        return self.items_[self._choose(X, rng)]
 
-    def _contexts(self, contexts, n: int | None) -> np.ndarray:
-        """(n, d) numbers, a column of ones where there are none."""
-        if contexts is None:
-            contexts = np.ones((n, 1))
-        return check_matrix(contexts, "contexts", shape=(n, None)).astype(float)
+    def _width(self) -> int | None:
+        """d of the contexts that it learned from; None where it only counts them."""
+        return None
 
     def _start(self, k: int, d: int) -> None:
         """Forget everything; there are k arms, and contexts of d numbers."""
@@ -116,6 +131,8 @@ class EpsilonGreedy(BanditPolicy):
     ['a']
     """
 
+    _ranges = {"epsilon": {"low": 0, "high": 1}}
+
     def __init__(self, epsilon: float = 0.1, seed: int = 0):
         self.epsilon = epsilon
         self.seed = seed
@@ -144,6 +161,8 @@ class UCB(BanditPolicy):
     ['a']
     """
 
+    _ranges = {"width": {"low": 0}}
+
     def __init__(self, width: float = 2.0, seed: int = 0):
         self.width = width
         self.seed = seed
@@ -170,6 +189,8 @@ class ThompsonSampling(BanditPolicy):
     >>> ThompsonSampling().fit(["a", "b"] * 50, [1, 0] * 50).predict().tolist()
     ['a']
     """
+
+    _ranges = {"a": {"low": 0, "above": True}, "b": {"low": 0, "above": True}}
 
     def __init__(self, a: float = 1.0, b: float = 1.0, seed: int = 0):
         self.a = a
@@ -205,6 +226,8 @@ class LinUCB(BanditPolicy):
     ['a', 'b']
     """
 
+    _ranges = {"alpha": {}}
+
     def __init__(self, alpha: float = 1.0, seed: int = 0):
         self.alpha = alpha
         self.seed = seed
@@ -215,9 +238,16 @@ class LinUCB(BanditPolicy):
         self.theta_ = np.zeros((k, d))
 
     def _choose(self, X, rng):
-        error = np.sqrt(np.einsum("id,kde,ie->ik", X, self.inverse_, X, optimize=True))
-        index = X @ self.theta_.T + self.alpha * error  # (n, k)
+        with np.errstate(all="ignore"):
+            squares = np.einsum("id,kde,ie->ik", X, self.inverse_, X, optimize=True)
+            error = np.sqrt(np.maximum(squares, 0))  # rounding may leave one below 0
+            index = X @ self.theta_.T + self.alpha * error  # (n, k)
+        if not np.isfinite(index).all():
+            raise UserError("contexts: the numbers are too large for a regression: scale them")
         return _best(index, len(X), rng)
+
+    def _width(self):
+        return self.theta_.shape[1]
 
     def _update(self, arm, x, reward):
         u = self.inverse_[arm] @ x

@@ -12,16 +12,25 @@ Sources: Horvitz and Thompson 1952 (IPS); Swaminathan and Joachims 2015 (SNIPS);
 Li 2011 (doubly robust).
 """
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.stats import betabinom
 
 from socialai.apps.advertising.click_rates import check_bandit_log
 from socialai.errors import UserError
 from socialai.evaluation import Interval, bootstrap
-from socialai.validation import check_choice, check_frame, check_number
+from socialai.validation import (
+    as_input_error,
+    check_choice,
+    check_frame,
+    check_number,
+    check_numbers,
+    generator_seed,
+)
 
 ACTION = ["position", "item_id"]
 OFF_POLICY_METHODS = ("dm", "ips", "snips", "dr")
@@ -46,9 +55,9 @@ def off_policy_value(
     Raises UserError when the policy shows what the log never shows: of that the log knows nothing.
     """
     check_choice(method, OFF_POLICY_METHODS, "method")
-    check_bandit_log(log, ACTION)
+    log = check_bandit_log(log, ACTION)
     actions = _actions(log, policy)
-    weights = actions.probability[actions.of_row] / log["propensity"].to_numpy(float)  # (n,)
+    weights = _weights(actions, log)
     clicks = log["click"].to_numpy(float)
     if smoothing == "auto":
         smoothing = _likeliest_smoothing(actions, clicks)
@@ -79,7 +88,7 @@ def off_policy_value(
             total += weighted_clicks[this].sum() - weights[this] @ q
         return total / len(action)
 
-    half = np.random.default_rng(seed).permutation(len(log)) % 2
+    half = np.random.default_rng(generator_seed(seed)).permutation(len(log)) % 2
     statistic, arrays = {
         "dm": (direct_method, (actions.of_row, clicks)),
         "ips": (_ips, (weights, clicks)),
@@ -95,13 +104,17 @@ def importance_weights(log: pd.DataFrame, policy: pd.DataFrame) -> np.ndarray:
     Arguments and errors as in `off_policy_value`. Where the propensities are right, the mean is 1
     but for luck.
     """
-    check_bandit_log(log, ACTION)
-    actions = _actions(log, policy)
-    return actions.probability[actions.of_row] / log["propensity"].to_numpy(float)
+    log = check_bandit_log(log, ACTION)
+    return _weights(_actions(log, policy), log)
 
 
-def effective_sample_size(weights: np.ndarray) -> float:
-    """Impressions' worth that is left after weighting, (sum w)^2 / sum w^2 (Kong 1992)."""
+def effective_sample_size(weights: ArrayLike) -> float:
+    """Impressions' worth that is left after weighting, (sum w)^2 / sum w^2 (Kong 1992).
+
+    weights (n,): none negative or missing.
+    """
+    weights = check_numbers(weights, "weights", 0)
+    weights = np.ldexp(weights, -np.frexp(weights.max())[1])  # squares of huge ones overflow
     return float(weights.sum() ** 2 / max(np.square(weights).sum(), 1e-300))
 
 
@@ -113,11 +126,29 @@ class _Actions(NamedTuple):
     position: np.ndarray  # (A,) the number of its position
 
 
+def _weights(actions: _Actions, log: pd.DataFrame) -> np.ndarray:
+    """(n,) probability over propensity of each impression."""
+    with np.errstate(over="ignore"):
+        weights = actions.probability[actions.of_row] / log["propensity"].to_numpy(float)
+    if not np.isfinite(weights).all():
+        raise UserError(
+            f"a weight is infinite: column 'propensity' holds {log['propensity'].min():g}"
+        )
+    return weights
+
+
 def _actions(log: pd.DataFrame, policy: pd.DataFrame) -> _Actions:
     """Number the actions of log and policy; the log must hold all that the policy shows."""
-    check_frame(policy, [*ACTION, "probability"], not_negative=("probability",))
-    probability = policy.set_index(ACTION)["probability"]
-    sums = probability.groupby(level="position").sum()
+    policy = check_frame(policy, [*ACTION, "probability"], not_negative=("probability",))
+    with as_input_error("item_id and position"), warnings.catch_warnings():
+        # Ids of mixed types have no order, and need none: only their numbers are used.
+        warnings.filterwarnings("ignore", "The values in the array are unorderable")
+        return _numbered(log, policy.set_index(ACTION)["probability"].astype(float))
+
+
+def _numbered(log: pd.DataFrame, probability: pd.Series) -> _Actions:
+    """The actions of a log, and of a policy: its probabilities by position and item."""
+    sums = probability.groupby(level="position", observed=True).sum()
     if probability.index.has_duplicates or not np.allclose(sums, 1, atol=1e-6):
         raise UserError(
             "the probabilities of the policy must sum to 1 at each position, each item named once"
@@ -125,15 +156,20 @@ def _actions(log: pd.DataFrame, policy: pd.DataFrame) -> _Actions:
 
     # A position that the log doesn't have is left out; the reverse is an error.
     if lacking := set(log["position"]) - set(sums.index):
+        position = min(lacking, key=str)
+        hint = _type_hint(position, sums.index)
         raise UserError(
-            f"the policy says nothing of position {min(lacking, key=str)}, which is in the log"
+            f"the policy says nothing of position {position}, which is in the log{hint}"
         )
     probability = probability[probability.index.get_level_values("position").isin(log["position"])]
     logged = pd.MultiIndex.from_frame(log[ACTION])
     never = probability.index[probability > 0].difference(logged)
     if len(never):
         position, item = never[0]
-        raise UserError(f"the policy shows item {item} at position {position}, the log never does")
+        hint = _type_hint(item, log["item_id"].unique())
+        raise UserError(
+            f"the policy shows item {item} at position {position}, the log never does{hint}"
+        )
 
     known = probability.index.union(logged.unique())
     return _Actions(
@@ -141,6 +177,12 @@ def _actions(log: pd.DataFrame, policy: pd.DataFrame) -> _Actions:
         probability=probability.reindex(known, fill_value=0).to_numpy(),
         position=pd.factorize(known.get_level_values("position"))[0],
     )
+
+
+def _type_hint(name, others) -> str:
+    """What to add where others hold the same name in another type, 2 for "2" say."""
+    alike = any(str(other) == str(name) and other != name for other in others)
+    return ": one side has it as text, the other as a number" if alike else ""
 
 
 def _ips(weight, click, axis=-1):

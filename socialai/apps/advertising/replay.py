@@ -14,8 +14,8 @@ def replay(learner: BanditPolicy, log: pd.DataFrame, contexts=None) -> BanditPol
     log: item_id, click, propensity. contexts: (n, d) numbers known before each choice. Raises
     UserError on a log of any other policy.
     """
-    check_bandit_log(log, ["item_id"])
-    if np.ptp(log["propensity"].to_numpy()) > 1e-9:
+    log = check_bandit_log(log, ["item_id"])
+    if np.ptp(log["propensity"].to_numpy(float)) > 1e-9:
         raise UserError(
             "replay needs the log of a uniformly random policy: these propensities differ"
         )

@@ -1,5 +1,7 @@
 """Models of the response to an advertisement: logistic regression, factorisation machine, deep."""
 
+from itertools import chain
+
 import numpy as np
 import pandas as pd
 import torch
@@ -12,7 +14,9 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from socialai.apps.advertising.categories import category_names
 from socialai.apps.advertising.click_rates import proportion_intervals
+from socialai.errors import UserError
 from socialai.models.device import choose_device
 from socialai.models.training import train
 from socialai.validation import (
@@ -20,8 +24,12 @@ from socialai.validation import (
     check_choice,
     check_frame,
     check_labels,
+    check_list,
     check_number,
+    check_numbers,
     check_scored,
+    check_settings,
+    generator_seed,
 )
 
 RESPONSE_METHODS = ("linear", "fm", "deep")
@@ -90,9 +98,12 @@ def _layers(d_in: int, hidden_dims: tuple[int, ...]) -> nn.Sequential:
 class ResponseModel(ClassifierMixin, BaseEstimator):
     """Probability of a response from categories of any number, which are hashed into buckets.
 
-    A cell of the frame is one category, or a list of several. A category never seen in training
-    isn't an error: it falls into a bucket, mostly an empty one, and then says nothing. Source of
-    the hashing: Weinberger et al. 2009.
+    A cell of the frame is one category, or a list of several. One category has one name whatever
+    its type: 2, 2.0 and np.int64(2) are the same, and so are True and 1; where a column mixes
+    numbers and text, the text "2" is the number 2. A column keeps its kind: one that held numbers
+    in training and holds text at prediction, or the reverse, is refused. A category never seen in
+    training isn't an error: it falls into a bucket, mostly an empty one, and then says nothing.
+    Source of the hashing: Weinberger et al. 2009.
 
     Parameters
     ----------
@@ -117,7 +128,9 @@ class ResponseModel(ClassifierMixin, BaseEstimator):
     Attributes
     ----------
     columns_ : list of str
-        The columns of the frame that was learned from.
+        The columns of the frame that was learned from. Others have the same, in any order.
+    kinds_ : dict
+        {column: the kinds of its categories, such as "numbers" and "text"}.
     classes_ : ndarray
         0 and 1.
     losses_ : list of float
@@ -160,17 +173,18 @@ class ResponseModel(ClassifierMixin, BaseEstimator):
 
         validation: (X, y), whose log-loss chooses the epoch to keep, of "fm" and "deep".
         """
-        check_choice(self.method, RESPONSE_METHODS, "method")
+        self._check_settings()
         self.columns_ = list(check_frame(X, []).columns)
+        self.kinds_ = {}
         self.classes_ = np.array([0, 1])
-        y = check_labels(y, len(X), (0, 1), "responses")
+        y = check_labels(y, len(X), (0, 1), "responses").astype(int)
         rows = self._hash(X)
         if self.method == "linear":
             with as_input_error("responses"):
                 self.model_ = LogisticRegression(C=self.C, max_iter=300).fit(rows, y)
             return self
 
-        torch.manual_seed(self.seed)
+        torch.manual_seed(generator_seed(self.seed))
         hidden_dims = tuple(self.hidden_dims) if self.method == "deep" else ()
         self.model_ = FactorizationMachine(self.n_buckets, self.dim, hidden_dims)
         self.model_.to(choose_device(self.device))
@@ -188,17 +202,20 @@ class ResponseModel(ClassifierMixin, BaseEstimator):
                 self.model_.parameters(), self.learning_rate, weight_decay=self.weight_decay
             ),
             self.epochs,
-            validate=self._validation_loss(*validation) if validation else None,
+            validate=self._validation_loss(validation) if validation is not None else None,
             patience=self.epochs,
             clip=None,
             precision="fp32",
         )
-        self.losses_ = [epoch["validation"] for epoch in history] if validation else []
+        judged = validation is not None
+        self.losses_ = [epoch["validation"] for epoch in history] if judged else []
         return self
 
     def predict_proba(self, X: pd.DataFrame) -> np.ndarray:
         """(n, 2): probabilities of no response and of a response."""
         check_is_fitted(self)
+        if isinstance(X, pd.DataFrame) and X.empty and list(X.columns) == self.columns_:
+            return np.zeros((0, 2))
         rows = self._hash(X)
         p = self.model_.predict_proba(rows)[:, 1] if self.method == "linear" else self._proba(rows)
         return np.column_stack([1 - p, p])
@@ -207,14 +224,41 @@ class ResponseModel(ClassifierMixin, BaseEstimator):
         """(n,) 1 where a response is likelier than not."""
         return (self.predict_proba(X)[:, 1] > 0.5).astype(int)
 
-    def _hash(self, X):
-        """(n, n_buckets) sparse: how many categories of each row fell into each bucket."""
-        check_frame(X, self.columns_)
-        columns = [[c if isinstance(c, list) else [c] for c in X[name]] for name in self.columns_]
-        rows = (
-            [f"{name}={c}" for name, cell in zip(self.columns_, row, strict=True) for c in cell]
-            for row in zip(*columns, strict=True)
+    def _check_settings(self) -> None:
+        """Raise UserError for a setting outside its range."""
+        check_choice(self.method, RESPONSE_METHODS, "method")
+        check_settings(
+            self,
+            n_buckets={"low": 1, "high": 2**31 - 1, "whole": True},
+            C={"low": 0, "above": True},
+            dim={"low": 1, "whole": True},
+            epochs={"low": 1, "whole": True},
+            learning_rate={"low": 0, "above": True},
+            weight_decay={"low": 0},
         )
+        sizes = check_list(self.hidden_dims, "hidden_dims", empty=self.method != "deep")
+        check_numbers(sizes or [1], "hidden_dims", 1, whole=True)
+        generator_seed(self.seed)
+
+    def _hash(self, X):
+        """(n, n_buckets) sparse: how many categories of each row fell into each bucket.
+
+        The first frame sets the kinds of the columns, which others have to keep.
+        """
+        X = check_frame(X, self.columns_)
+        if extra := [name for name in X.columns if name not in self.columns_]:
+            raise UserError(f"the frame has columns that training didn't: {str(extra)[1:-1]}")
+        columns = []
+        for name in self.columns_:
+            names, kinds = category_names(X[name])
+            if new := kinds - self.kinds_.setdefault(name, kinds):
+                before = " and ".join(sorted(self.kinds_[name])) or "nothing"
+                raise UserError(
+                    f"column {name!r} held {before} in training and holds {min(new)} now: "
+                    f"give it the type that it had"
+                )
+            columns.append([[f"{name}={category}" for category in cell] for cell in names])
+        rows = (list(chain.from_iterable(row)) for row in zip(*columns, strict=True))
         hasher = FeatureHasher(
             self.n_buckets, input_type="string", alternate_sign=False, dtype=np.float32
         )
@@ -227,8 +271,11 @@ class ResponseModel(ClassifierMixin, BaseEstimator):
         device = self.model_.w0.device
         return self.model_(*(torch.from_numpy(x).to(device) for x in (index, offset, rows.data)))
 
-    def _validation_loss(self, X, y):
-        """For `train`: a function that measures the log-loss on these data."""
+    def _validation_loss(self, validation):
+        """For `train`: a function that measures the log-loss on these data, (X, y)."""
+        if not isinstance(validation, (tuple, list)) or len(validation) != 2:
+            raise UserError("validation is a pair (X, y): a frame of categories and its responses")
+        X, y = validation
         rows = self._hash(X)
         y = check_labels(y, len(X), (0, 1), "responses")
         return lambda model: log_loss(y, self._proba(rows), labels=[0, 1])

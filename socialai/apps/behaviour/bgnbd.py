@@ -3,13 +3,22 @@
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.special import betaln, digamma, gammaln, hyp2f1
+from scipy.special import betaincinv, betaln, digamma, gammaln, hyp2f1
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from socialai.apps.behaviour.likelihood import maximum_likelihood
-from socialai.apps.behaviour.purchases import check_purchase_history
-from socialai.validation import check_number, check_numbers
+from socialai.apps.behaviour.likelihood import maximum_likelihood, unit_of
+from socialai.apps.behaviour.purchases import check_histories, check_purchase_history
+from socialai.errors import UserError
+from socialai.validation import check_number, check_numbers, generator_seed
+
+MOST_WEEKS = 1e6  # that can be looked ahead
+MOST_PURCHASES = 1e5  # of a customer, on average, that can be simulated
+
+# 200 quantiles of a distribution and their weights: a mean over it, by Gauss and Legendre
+QUANTILES, WEIGHTS = np.polynomial.legendre.leggauss(200)
+QUANTILES = (QUANTILES + 1) / 2
+WEIGHTS = WEIGHTS / 2
 
 
 def bgnbd_log_likelihood(
@@ -22,6 +31,7 @@ def bgnbd_log_likelihood(
     """
     r, alpha, a, b = check_numbers(theta, "theta", 0, above=True, n=4)
     x, t_x, T = check_numbers([x, t_x, T], "x, t_x and T", 0, ndim=2)
+    check_histories(x, t_x, T)
 
     # Two stories of each customer: still alive, or lost right after the last purchase.
     repeated = x > 0
@@ -70,18 +80,29 @@ class BetaGeometricNBD(BaseEstimator):
     """
 
     def fit(self, X: pd.DataFrame, y=None) -> "BetaGeometricNBD":
-        """Maximum likelihood on columns frequency, recency, T."""
-        found = maximum_likelihood(bgnbd_log_likelihood, 4, *check_purchase_history(X))
-        self.r_, self.alpha_, self.a_, self.b_ = found.parameters.tolist()
-        self.standard_errors_ = found.standard_errors
-        self.log_likelihood_ = found.log_likelihood
+        """Maximum likelihood on columns frequency, recency, T.
+
+        Few customers, or all alike, leave parameters open: their standard errors are infinite.
+        UserError where nobody bought twice.
+        """
+        x, t_x, T = check_purchase_history(X)
+        if not x.any():
+            raise UserError(
+                "nobody bought twice: whether customers come back or leave can't be told"
+            )
+        unit = unit_of(T)
+        found = maximum_likelihood(bgnbd_log_likelihood, 4, x, t_x / unit, T / unit)
+        self.r_, self.alpha_, self.a_, self.b_ = (found.parameters * [1, unit, 1, 1]).tolist()
+        self.standard_errors_ = found.standard_errors * [1, unit, 1, 1]
+        self.log_likelihood_ = found.log_likelihood - float(x.sum() * np.log(unit))
         return self
 
     def probability_alive(self, X: pd.DataFrame) -> np.ndarray:
         """P(the customer hasn't left by T), (n,)."""
         check_is_fitted(self)
         x, t_x, T = check_purchase_history(X)
-        longer = ((self.alpha_ + T) / (self.alpha_ + t_x)) ** (self.r_ + x)
+        with np.errstate(over="ignore"):  # infinitely long: certainly lost
+            longer = ((self.alpha_ + T) / (self.alpha_ + t_x)) ** (self.r_ + x)
         odds = np.where(x > 0, self.a_ / np.where(x > 0, self.b_ + x - 1, 1) * longer, 0)
         return 1 / (1 + odds)
 
@@ -92,11 +113,8 @@ class BetaGeometricNBD(BaseEstimator):
         """
         check_is_fitted(self)
         x, _, T = check_purchase_history(X)
-        check_number(weeks, "weeks", 0)
-        r, alpha, a, b = self._theta()
-        hyper = hyp2f1(r + x, b + x, a + b + x - 1, weeks / (alpha + T + weeks))
-        bought = 1 - ((alpha + T) / (alpha + T + weeks)) ** (r + x) * hyper
-        return (a + b + x - 1) / (a - 1) * bought * self.probability_alive(X)
+        weeks = check_number(weeks, "weeks", 0, MOST_WEEKS)
+        return self._bought(x, self.alpha_ + T, weeks) * self.probability_alive(X)
 
     def expected_purchases(self, weeks: ArrayLike) -> np.ndarray:
         """Repeat purchases that a new customer is expected to have made after so many weeks.
@@ -104,10 +122,8 @@ class BetaGeometricNBD(BaseEstimator):
         Source: equation 9.
         """
         check_is_fitted(self)
-        t = check_numbers(weeks, "weeks", 0, ndim=None)
-        r, alpha, a, b = self._theta()
-        none = (alpha / (alpha + t)) ** r * hyp2f1(r, b, a + b - 1, t / (alpha + t))
-        return (a + b - 1) / (a - 1) * (1 - none)
+        t = check_numbers(weeks, "weeks", 0, MOST_WEEKS, ndim=None)
+        return self._bought(0, self.alpha_, t)
 
     def probability_silent(self, X: pd.DataFrame, weeks: float) -> np.ndarray:
         """P(no purchase in the `weeks` (0 or more) after T), (n,).
@@ -117,13 +133,40 @@ class BetaGeometricNBD(BaseEstimator):
         """
         check_is_fitted(self)
         x, _, T = check_purchase_history(X)
-        check_number(weeks, "weeks", 0)
+        weeks = check_number(weeks, "weeks", 0, MOST_WEEKS)
         waits = ((self.alpha_ + T) / (self.alpha_ + T + weeks)) ** (self.r_ + x)
         alive = self.probability_alive(X)
         return 1 - alive + alive * waits
 
-    def _theta(self) -> tuple[float, float, float, float]:
-        return self.r_, self.alpha_, self.a_, self.b_
+    def _bought(self, x: ArrayLike, scale: ArrayLike, weeks: ArrayLike) -> np.ndarray:
+        """Purchases expected of who is alive after x, whose rate is Gamma(r + x, scale).
+
+        This is the mean of (1 - (1 + p weeks / scale)^-(r + x)) / p over the probability of
+        leaving, p, which is Beta(a, b + x). Its closed form, of equations 9 and 10, isn't finite at
+        a = 1, at a + b = 1, and for hundreds of purchases: there the mean itself is computed.
+        """
+        r, a, b = self.r_, np.float64(self.a_), self.b_
+        with np.errstate(all="ignore"):
+            c = a + b + x - 1
+            hyper = hyp2f1(r + x, b + x, c, weeks / (scale + weeks))
+            bought = c / (a - 1) * (1 - (scale / (scale + weeks)) ** (r + x) * hyper)
+        most = (r + x) * weeks / scale  # of who never leaves
+        closed = (bought >= 0) & (bought <= most * (1 + 1e-9))  # NaN is neither
+        closed &= (abs(a - 1) > 1e-6) & (np.abs(c) > 1e-6)
+        if closed.all():
+            return bought
+
+        x, scale, weeks, closed = np.broadcast_arrays(x, scale, weeks, closed)
+        mean = np.zeros(closed.shape)
+        x, scale, weeks = x[~closed], scale[~closed], weeks[~closed]
+        different, number = np.unique(x, return_inverse=True)
+        total = np.zeros(len(x))
+        for quantile, weight in zip(QUANTILES, WEIGHTS, strict=True):
+            p = betaincinv(a, b + different, quantile)[number]
+            p = np.maximum(p, 1e-200)  # the limit at 0
+            total += weight * -np.expm1(-(r + x) * np.log1p(p * weeks / scale)) / p
+        mean[~closed] = total
+        return np.where(closed, bought, mean)[()]
 
 
 def simulate_customers(
@@ -135,8 +178,13 @@ def simulate_customers(
     """
     r, alpha, a, b = check_numbers([r, alpha, a, b], "r, alpha, a and b", 0, above=True)
     T = check_numbers(T, "T", 0)
+    if r / alpha * T.max() > MOST_PURCHASES:
+        raise UserError(
+            f"r / alpha is {r / alpha:g} purchases a week, in up to {T.max():g} weeks: "
+            f"more than {MOST_PURCHASES:g} of a customer can't be simulated"
+        )
     n = len(T)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(generator_seed(seed))
     rate = rng.gamma(r, 1 / alpha, n)
     leaves = rng.beta(a, b, n)
 

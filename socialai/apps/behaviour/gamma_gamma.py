@@ -8,11 +8,13 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from socialai.apps.behaviour.bgnbd import BetaGeometricNBD
-from socialai.apps.behaviour.likelihood import maximum_likelihood
+from socialai.apps.behaviour.likelihood import maximum_likelihood, unit_of
 from socialai.errors import UserError
 from socialai.validation import check_frame, check_number, check_numbers
 
 COLUMNS = ("frequency", "monetary_value")
+MOST_MONEY = 1e100  # of a purchase
+MOST_WEEKS = 5200  # a century, each week of which is computed
 
 
 def gamma_gamma_log_likelihood(
@@ -61,10 +63,11 @@ class GammaGamma(BaseEstimator):
     def fit(self, X: pd.DataFrame, y=None) -> "GammaGamma":
         """Maximum likelihood on the customers with a repeat purchase.
 
-        X: columns frequency and monetary_value.
+        X: columns frequency and monetary_value. Few customers, or all of one value, leave
+        parameters open: their standard errors are infinite.
         """
-        check_frame(X, list(COLUMNS), not_negative=COLUMNS)
-        x, m = X.loc[X["frequency"] > 0, list(COLUMNS)].to_numpy(float).T
+        x, m = _spending(X)
+        x, m = x[x > 0], m[x > 0]
         if not len(x):
             raise UserError(
                 "nobody bought twice: there is no repeat purchase to learn a value from"
@@ -74,10 +77,11 @@ class GammaGamma(BaseEstimator):
                 f"{(m == 0).sum()} customers' repeat purchases cost nothing: leave them out, "
                 "values are > 0"
             )
-        found = maximum_likelihood(gamma_gamma_log_likelihood, 3, x, m)
-        self.p_, self.q_, self.gamma_ = found.parameters.tolist()
-        self.standard_errors_ = found.standard_errors
-        self.log_likelihood_ = found.log_likelihood
+        unit = unit_of(m)
+        found = maximum_likelihood(gamma_gamma_log_likelihood, 3, x, m / unit)
+        self.p_, self.q_, self.gamma_ = (found.parameters * [1, 1, unit]).tolist()
+        self.standard_errors_ = found.standard_errors * [1, 1, unit]
+        self.log_likelihood_ = found.log_likelihood - float(len(m) * np.log(unit))
         return self
 
     def predict(self, X: pd.DataFrame) -> np.ndarray:
@@ -86,15 +90,20 @@ class GammaGamma(BaseEstimator):
         Raises UserError when the fitted q is 1 or below: then the population has no finite mean.
         """
         check_is_fitted(self)
-        check_frame(X, list(COLUMNS), not_negative=COLUMNS)
+        x, m = _spending(X)
         if self.q_ <= 1:
             raise UserError(
                 f"q = {self.q_:.2f} <= 1: the population's mean is infinite; "
                 "more repeat customers are needed"
             )
-        x = X["frequency"].to_numpy(float)
-        m = X["monetary_value"].to_numpy(float)
         return self.p_ * (self.gamma_ + m * x) / (self.p_ * x + self.q_ - 1)
+
+
+def _spending(X: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """The columns frequency, whole numbers, and monetary_value, (n,) each."""
+    frame = check_frame(X, list(COLUMNS), not_negative=COLUMNS)
+    x = check_numbers(frame["frequency"], "column 'frequency'", 0, whole=True)
+    return x, check_numbers(frame["monetary_value"], "column 'monetary_value'", 0, MOST_MONEY)
 
 
 def lifetime_value(
@@ -108,8 +117,10 @@ def lifetime_value(
 
     purchases, value: the two fitted models. discount: yearly rate, 0.1 is 10 %.
     """
-    weeks = check_number(weeks, "weeks", 1, whole=True)
-    check_number(discount, "discount", 0)
+    if not isinstance(purchases, BetaGeometricNBD) or not isinstance(value, GammaGamma):
+        raise UserError("a BetaGeometricNBD and a GammaGamma are needed, both fitted")
+    weeks = check_number(weeks, "weeks", 1, MOST_WEEKS, whole=True)
+    discount = check_number(discount, "discount", 0)
     totals = np.stack([purchases.predict(X, week) for week in range(1, weeks + 1)])  # (weeks, n)
     each_week = np.diff(totals, axis=0, prepend=0)
     worth_today = (1 + discount) ** (-np.arange(1, weeks + 1) / 52)  # (weeks,)

@@ -1,6 +1,7 @@
 """Which item comes next in a user's history: a Markov chain, and a causal Transformer."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -16,14 +17,23 @@ from socialai.errors import UserError
 from socialai.models.device import choose_device
 from socialai.models.training import train, warmup_linear
 from socialai.models.transformer import BOS, PAD, DecoderOnly, TransformerConfig
-from socialai.validation import as_input_error, check_frame, check_list, check_number, sorted_ids
+from socialai.preprocessing.logs import plain_columns, read_times
+from socialai.validation import (
+    as_input_error,
+    check_frame,
+    check_list,
+    check_number,
+    check_settings,
+    generator_seed,
+    sorted_ids,
+)
 
 
 class NextItemModel(BaseEstimator, ABC):
     """What both models share: items as tokens, the next item of a history, and its rank.
 
     Each item is a token id: those of items_ come after PAD and BOS, which the Transformer needs. A
-    subclass fills in `fit`, which calls `_sequences`, and `_scores`.
+    subclass fills in `fit`, which calls `_tokens`, and `_scores`.
 
     Attributes
     ----------
@@ -38,55 +48,64 @@ class NextItemModel(BaseEstimator, ABC):
         """events: columns user_id, item_id, time."""
 
     def predict(self, histories: list[list], k: int = 10) -> np.ndarray:
-        """The k items likeliest to come next, best first, (n, k).
+        """The k items likeliest to come next, best first, (n, k), never one of the history.
 
-        UserError for items unknown to training.
+        Where fewer are left, None fills a row up; where fewer are left to all, there are fewer
+        columns. UserError for items unknown to training.
         """
         check_is_fitted(self, "items_")
-        check_number(k, "k", 1, whole=True)
-        items = {item for history in _histories(histories) for item in history}
+        k = check_number(k, "k", 1, whole=True)
+        histories = _histories(histories)
+        items = {item for history in histories for item in history}
         if unknown := items - self.token_ids_.keys():
             least = min(unknown, key=str)
             raise UserError(
                 f"item {least!r} wasn't in training; {len(unknown)} of the histories' items "
                 "were not"
             )
-        order = np.argsort(-self._unseen_scores(histories), axis=1, kind="stable")
-        return self.items_[order[:, :k]]
+        scores = self._unseen_scores(histories)
+        order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+        left = np.take_along_axis(scores, order, 1) > -np.inf  # (n, k), the first of each row
+        if left.all():
+            return self.items_[order]
+        best = pd.Series(list(self.token_ids_), dtype=object).to_numpy()[order]
+        return np.where(left, best, None)[:, : left.sum(1).max()]
 
     def ranks(self, histories: list[list], following: list) -> np.ndarray:
-        """Rank from 1 of the item that followed each history, (n,); inf where it is unknown.
+        """Rank from 1 of the item that followed each history, (n,).
 
-        Items unknown to training are left out of the histories. A tie counts against the model:
-        equal scores stand before.
+        inf where it is unknown, and where the history holds it: it would never be in a list. Items
+        unknown to training are left out of the histories. A tie counts against the model: equal
+        scores stand before.
         """
         check_is_fitted(self, "items_")
+        histories, following = _cases((histories, following))
         scores = self._unseen_scores(histories)
-        (following,) = _histories([following])
-        if len(scores) != len(following):
-            raise UserError(f"{len(scores)} histories but {len(following)} following items")
         own = np.array([self.token_ids_.get(item, PAD) for item in following]) - BOS - 1
-        before = scores >= scores[np.arange(len(own)), own, None]  # (n, n_items)
-        return np.where(own >= 0, before.sum(1), np.inf)
+        score = scores[np.arange(len(own)), own, None]
+        before = scores >= score  # (n, n_items)
+        return np.where((own >= 0) & (score[:, 0] > -np.inf), before.sum(1), np.inf)
 
-    def _sequences(self, events: pd.DataFrame) -> list[np.ndarray]:
-        """Each user's items in order of time, as token ids; sets items_ and token_ids_."""
-        check_frame(events, ["user_id", "item_id", "time"])
-        self.items_ = sorted_ids(events["item_id"].unique(), "column 'item_id'")
-        self.token_ids_ = {
-            item: number for number, item in enumerate(self.items_.tolist(), BOS + 1)
-        }
-        with as_input_error("column 'time'"):
-            events = events.sort_values("time", kind="stable")
-        by_user = events["item_id"].map(self.token_ids_).groupby(events["user_id"])
-        return [tokens.to_numpy() for _, tokens in by_user]
+    def _tokens(self, events: pd.DataFrame) -> pd.Series:
+        """The token id of each event, in order of time, by user_id; sets items_ and token_ids_."""
+        events = check_frame(events, ["user_id", "item_id", "time"])
+        times = read_times(events["time"], "column 'time'")
+        events = plain_columns(events, ["user_id", "item_id"])
+        with as_input_error("columns user_id and item_id"):  # a list, say, can't be one
+            events["user_id"].nunique()
+            items = events["item_id"].unique()
+        self.items_ = sorted_ids(items, "column 'item_id'")
+        known = pd.Series(self.items_).tolist()
+        self.token_ids_ = {item: number for number, item in enumerate(known, BOS + 1)}
+        tokens = events.set_index("user_id")["item_id"].map(self.token_ids_)
+        return tokens.iloc[times.sort_values(kind="stable").index]
 
     def _known(self, history: list) -> list[int]:
         return [self.token_ids_[item] for item in history if item in self.token_ids_]
 
     def _unseen_scores(self, histories: list[list]) -> np.ndarray:
         """(n, n_items), -inf for what a history holds: nobody rates a film twice."""
-        known = [self._known(history) for history in _histories(histories)]
+        known = [self._known(history) for history in histories]
         scores = self._scores(known)
         for row, tokens in zip(scores, known, strict=True):
             row[np.array(tokens, int) - BOS - 1] = -np.inf
@@ -131,20 +150,19 @@ class MarkovNextItem(NextItemModel):
     def fit(self, events: pd.DataFrame, y=None) -> "MarkovNextItem":
         """events: columns user_id, item_id, time; of one time in the order of their rows."""
         if self.smoothing != np.inf:
-            check_number(self.smoothing, "smoothing", 0)
+            check_settings(self, smoothing={"low": 0})
         if self.newest is not None:
-            check_number(self.newest, "newest", 1, whole=True)
-        sequences = self._sequences(events)
+            check_settings(self, newest={"low": 1, "whole": True})
+        ordered = self._tokens(events)
         n_items = len(self.items_)
         n_tokens = n_items + BOS + 1
 
-        ordered = events.sort_values("time", kind="stable")["item_id"]
-        newest = self._known(ordered.iloc[-(self.newest or len(events)) :])
+        newest = ordered.iloc[-min(self.newest or len(ordered), len(ordered)) :]
         self.popularity_ = np.bincount(newest, minlength=n_tokens)[BOS + 1 :] / len(newest)
 
         # After PAD, the token of an empty history, nothing came: popularity alone.
         self.follows_ = np.zeros((n_tokens, n_items))
-        for tokens in sequences:
+        for tokens in _sequences(ordered):
             np.add.at(self.follows_, (tokens[:-1], tokens[1:] - BOS - 1), 1)
         return self
 
@@ -164,10 +182,10 @@ class TransformerNextItem(NextItemModel):
     Parameters
     ----------
     d_model : int
-        Width.
+        Width, even.
     n_layers : int
     max_length : int
-        Items that are read.
+        Places of a window, 2 or more: the last items of a history that are read, and the next.
     dropout : float
     epochs : int
         Most passes over the events; fewer with validation.
@@ -222,9 +240,23 @@ class TransformerNextItem(NextItemModel):
         validation: (histories, following items): the epoch with the best nDCG@10 on them is kept,
         and training stops after two epochs without a better one.
         """
-        sequences = self._sequences(events)
-        rng = np.random.default_rng(self.seed)
-        torch.manual_seed(self.seed)
+        check_settings(
+            self,
+            d_model={"low": 2, "high": 1e5, "whole": True},
+            n_layers={"low": 1, "high": 1000, "whole": True},
+            max_length={"low": 2, "high": 1e5, "whole": True},
+            dropout={"low": 0, "high": 1},
+            epochs={"low": 1, "high": 1e6, "whole": True},
+            learning_rate={"low": 0, "high": 1e6, "above": True},
+        )
+        if self.d_model % 2:
+            raise UserError(f"d_model must be even, for the two heads; it is {self.d_model}")
+        seed = generator_seed(self.seed)
+        if validation is not None:
+            validation = _cases(validation)
+        sequences = _sequences(self._tokens(events))
+        rng = np.random.default_rng(seed)
+        torch.manual_seed(seed)
         config = TransformerConfig(
             n_target=len(self.items_) + BOS + 1,
             d_model=self.d_model,
@@ -259,16 +291,20 @@ class TransformerNextItem(NextItemModel):
         optimizer = torch.optim.AdamW(
             self.model_.parameters(), lr=self.learning_rate, weight_decay=0.01
         )
-        self.history_ = train(
-            self.model_,
-            batches,
-            loss,
-            optimizer,
-            self.epochs,
-            schedule=lambda step, n_steps: warmup_linear(step, n_steps, 0.1),
-            validate=None if validation is None else minus_ndcg,
-            patience=2,
-        )
+        try:
+            self.history_ = train(
+                self.model_,
+                batches,
+                loss,
+                optimizer,
+                self.epochs,
+                schedule=lambda step, n_steps: warmup_linear(step, n_steps, 0.1),
+                validate=None if validation is None else minus_ndcg,
+                patience=2,
+            )
+        except FloatingPointError as error:
+            del self.items_  # what is half learned predicts nothing
+            raise UserError(f"learning diverged: {error}") from None
         return self
 
     def _padded(self, rows: list) -> Tensor:
@@ -290,10 +326,26 @@ class TransformerNextItem(NextItemModel):
         return np.concatenate(parts)
 
 
-def _histories(histories: list[list]) -> list[list]:
+def _sequences(tokens: pd.Series) -> list[np.ndarray]:
+    """The tokens of each user, whose ids are the index, in their order."""
+    return [own.to_numpy() for _, own in tokens.groupby(level=0)]
+
+
+def _histories(histories: Iterable[Iterable]) -> list[list]:
     """Lists of items, one at least; a history may be empty."""
     histories = check_list(histories, "histories")
     histories = [check_list(history, "items", empty=True) for history in histories]
     with as_input_error("items"):  # a list, say, can't be one
         set().union(*histories)
     return histories
+
+
+def _cases(cases: tuple) -> tuple[list[list], list]:
+    """(histories, following items), as many of each."""
+    if not isinstance(cases, tuple | list) or len(cases) != 2:
+        raise UserError("validation is a pair: histories, and the item that followed each")
+    histories = _histories(cases[0])
+    (following,) = _histories([cases[1]])
+    if len(histories) != len(following):
+        raise UserError(f"{len(histories)} histories but {len(following)} following items")
+    return histories, following

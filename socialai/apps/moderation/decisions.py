@@ -7,9 +7,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from socialai.errors import UserError
 from socialai.evaluation import bootstrap
-from socialai.validation import check_number, check_numbers, check_scored
+from socialai.validation import check_number, check_numbers, check_scored, check_settings
 
-EQUAL = 1e-9  # costs that differ by less are equal: their sums are rounded
+EQUAL = 1e-9  # numbers that differ by a smaller share are equal: sums are rounded
 
 
 class ThreeWayDecision(BaseEstimator):
@@ -63,10 +63,10 @@ class ThreeWayDecision(BaseEstimator):
 
         scores (n,): the larger, the worse; y (n,): the truth, 1 where a post breaks the rules.
         """
-        costs = [self.miss, self.wrong_reject, self.review]
-        check_numbers(costs, "the costs miss, wrong_reject and review", 0)
+        cost = {"low": 0}
+        check_settings(self, miss=cost, wrong_reject=cost, review=cost)
         if self.capacity is not None:
-            check_number(self.capacity, "capacity", 0, 1)
+            check_settings(self, capacity={"low": 0, "high": 1})
         y, scores = check_scored(y, scores)
         order = np.argsort(scores, kind="stable")
         ranked = scores[order]
@@ -87,15 +87,18 @@ class ThreeWayDecision(BaseEstimator):
         right = np.where(is_cut, rejected + self.review * places, np.nan)
 
         # For each j the best i that leaves no more to review than the capacity.
-        width = n + 1 if self.capacity is None else int(self.capacity * n) + 1
+        width = n + 1 if self.capacity is None else int(self.capacity * n + EQUAL) + 1
         best_left = left.rolling(width, min_periods=1).min().to_numpy()
         total = best_left + right
-        j = int(places[total <= np.nanmin(total) + EQUAL][-1])
+        equal = EQUAL * max(self.miss, self.wrong_reject, self.review)
+        j = int(places[total <= np.nanmin(total) + equal][-1])
         window = left.to_numpy()[max(0, j - width + 1) : j + 1]
-        i = j - len(window) + 1 + int(np.flatnonzero(window <= best_left[j] + EQUAL)[-1])
+        i = j - len(window) + 1 + int(np.flatnonzero(window <= best_left[j] + equal)[-1])
 
-        # A threshold lies halfway between two neighbours.
-        edges = np.concatenate([[-np.inf], (ranked[1:] + ranked[:-1]) / 2, [np.inf]])
+        # A threshold lies halfway between two neighbours, or is the upper one where no float does.
+        halfway = ranked[1:] / 2 + ranked[:-1] / 2
+        halfway = np.where(halfway > ranked[:-1], halfway, ranked[1:])
+        edges = np.concatenate([[-np.inf], halfway, [np.inf]])
         self.low_ = float(edges[i])
         self.high_ = float(edges[j])
         self.cost_ = float(total[j] / n)
@@ -104,7 +107,7 @@ class ThreeWayDecision(BaseEstimator):
     def predict(self, scores) -> np.ndarray:
         """ "show", "review" or "reject" for each score, (n,)."""
         check_is_fitted(self)
-        scores = check_numbers(scores, "scores")
+        scores = check_numbers(scores, "scores", empty=True)
         not_shown = np.where(scores >= self.high_, "reject", "review")
         return np.where(scores >= self.low_, not_shown, "show")
 

@@ -7,7 +7,13 @@ import numpy as np
 import regex
 
 from socialai.preprocessing.cleaning import clean
-from socialai.validation import check_choice, check_number, check_text, check_texts
+from socialai.validation import (
+    check_choice,
+    check_number,
+    check_text,
+    check_texts,
+    generator_seed,
+)
 
 CHINESE_CHARACTER = regex.compile(r"\p{Han}")
 
@@ -106,7 +112,7 @@ def evade(
     may be. share: of those characters, that are changed at random. UserError for an unknown kind.
     """
     check_choice(kind, EVASIONS, "evasion")
-    check_text(text)
+    text = check_text(text)
     check_number(share, "share", 0, 1)
     words = check_texts(targets, "target", empty=True)
 
@@ -115,7 +121,7 @@ def evade(
     spans = regex.finditer(pattern, text, overlapped=True)
     places = {place for span in spans for place in range(*span.span())}
 
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(generator_seed(seed))
     written = []
     for place, character in enumerate(text):
         may_change = place in places and CHINESE_CHARACTER.match(character)

@@ -12,7 +12,7 @@ def texts_and_labels(frame: pd.DataFrame) -> tuple[list[str], np.ndarray]:
 
     label is 0 (within the rules) or 1 (against them). Raises UserError for any other frame.
     """
-    check_frame(frame, ["text", "label"], not_negative=("label",))
+    frame = check_frame(frame, ["text", "label"], not_negative=("label",))
     if not frame["label"].isin([0, 1]).all():
         raise UserError("column 'label' must hold 0 (within the rules) and 1 (against them)")
     return check_texts(frame["text"]), frame["label"].to_numpy().astype(int)

@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from socialai.preprocessing.words import words as split_words
-from socialai.validation import check_labels, check_texts
+from socialai.validation import check_labels, check_settings, check_texts
 
 TWO_LETTERS = regex.compile(r"\p{L}{2,}$")  # one character is part of too many harmless words
 
@@ -59,6 +59,12 @@ class KeywordList(ClassifierMixin, BaseEstimator):
 
     def fit(self, X, y) -> "KeywordList":
         """Learn the list from texts X (n,) and labels y (n,) of 0 and 1, or take the given one."""
+        check_settings(
+            self,
+            n_words={"low": 0, "whole": True},
+            min_count={"low": 1, "whole": True},
+            min_share={"low": 0, "high": 1},
+        )
         texts = check_texts(X)
         y = check_labels(y, len(texts), (0, 1)).astype(int)
         self.classes_ = np.array([0, 1])
@@ -87,7 +93,8 @@ class KeywordList(ClassifierMixin, BaseEstimator):
     def decision_function(self, X) -> np.ndarray:
         """How many different words of the list each text contains, (n,)."""
         check_is_fitted(self)
-        counts = [sum(word in text for word in self.words_) for text in check_texts(X)]
+        texts = check_texts(X, empty=True)
+        counts = [sum(word in text for word in self.words_) for text in texts]
         return np.array(counts, dtype=float)
 
     def predict(self, X) -> np.ndarray:

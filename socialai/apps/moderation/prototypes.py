@@ -8,7 +8,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from socialai.errors import UserError
-from socialai.validation import as_input_error, check_matrix
+from socialai.validation import as_input_error, check_labels, check_matrix, check_settings
 
 
 class Prototypes(ClassifierMixin, BaseEstimator):
@@ -47,7 +47,10 @@ class Prototypes(ClassifierMixin, BaseEstimator):
 
     def fit(self, X, y) -> "Prototypes":
         """Average the vectors X (n, d) of each class of y (n,)."""
+        check_settings(self, temperature={"low": 0, "above": True})
         check_matrix(X)
+        if isinstance(y, (list, tuple)):  # numpy would make text of a mix
+            y = check_labels(y)
         with as_input_error():
             X, y = validate_data(self, X, y)
             check_classification_targets(y)
@@ -55,19 +58,22 @@ class Prototypes(ClassifierMixin, BaseEstimator):
         if len(self.classes_) < 2:
             raise UserError("one class only: prototypes need examples of two classes or more")
 
-        self.mean_ = X.mean(axis=0) if self.centre else np.zeros(X.shape[1])
-        vectors = normalize(X - self.mean_)  # (n, d)
+        with np.errstate(over="ignore"):
+            self.mean_ = X.mean(axis=0) if self.centre else np.zeros(X.shape[1])
+        vectors = _of_length_1(X - self.mean_)  # (n, d)
         means = [vectors[class_of == k].mean(axis=0) for k in range(len(self.classes_))]
-        self.prototypes_ = normalize(np.stack(means))
+        self.prototypes_ = _of_length_1(np.stack(means))
         return self
 
     def predict_proba(self, X) -> np.ndarray:
         """Softmax of cosine / temperature, (n, K)."""
         check_is_fitted(self)
-        check_matrix(X)
+        check_matrix(X, empty=True)
         with as_input_error():
-            X = validate_data(self, X, reset=False)
-        cosine = normalize(X - self.mean_) @ self.prototypes_.T
+            X = validate_data(self, X, reset=False, ensure_min_samples=0)
+        if not len(X):
+            return np.zeros((0, len(self.classes_)))
+        cosine = _of_length_1(X - self.mean_) @ self.prototypes_.T
         return softmax(cosine / self.temperature, axis=1)
 
     def predict(self, X) -> np.ndarray:
@@ -75,3 +81,12 @@ class Prototypes(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         nearest = self.predict_proba(X).argmax(axis=1)
         return self.classes_[nearest]
+
+
+def _of_length_1(X: np.ndarray) -> np.ndarray:
+    """Rows (n, d) divided by their lengths; those that are 0 stay so."""
+    if not np.isfinite(X).all():
+        raise UserError("X: the numbers are too large to subtract their mean: scale them")
+    # By a power of two first, which changes no digit: squares of huge and tiny numbers are lost.
+    exponent = np.frexp(abs(X).max(axis=1, keepdims=True))[1]
+    return normalize(np.ldexp(X, -exponent))

@@ -6,7 +6,13 @@ from sklearn.base import ClassifierMixin, clone
 from sklearn.metrics import f1_score
 
 from socialai.errors import UserError
-from socialai.validation import check_choice, check_labels, check_matrix, check_number
+from socialai.validation import (
+    check_choice,
+    check_labels,
+    check_matrix,
+    check_number,
+    generator_seed,
+)
 
 STRATEGIES = ("uncertainty", "likely", "random")
 
@@ -32,8 +38,11 @@ def review_queue(
     Returns a frame: strategy, seed, labels, macro_f1 (on the test vectors), found (violations
     labelled so far).
     """
+    wanted = ("fit", "predict_proba", "get_params")
+    if isinstance(model, type) or not all(hasattr(model, name) for name in wanted):
+        raise UserError(f"a classifier with predict_proba is needed, not {type(model).__name__}")
     X = check_matrix(X)
-    X_test = check_matrix(X_test, "X_test")
+    X_test = check_matrix(X_test, "X_test", shape=(None, X.shape[1]))
     y = check_labels(y, len(X), (0, 1)).astype(int)
     y_test = check_labels(y_test, len(X_test), (0, 1)).astype(int)
     check_number(start, "start", 1, whole=True)
@@ -45,7 +54,7 @@ def review_queue(
             f"the queue runs dry: {start} + {rounds} x {batch} posts asked for, there are {len(X)}"
         )
 
-    order = np.random.default_rng(seed).permutation(len(X))
+    order = np.random.default_rng(generator_seed(seed)).permutation(len(X))
     labelled = order[:start]
     waiting = order[start:]
     rows = []

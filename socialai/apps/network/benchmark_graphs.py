@@ -5,7 +5,7 @@ import numpy as np
 
 from socialai.apps.network.graphs import check_communities
 from socialai.errors import UserError
-from socialai.validation import check_number
+from socialai.validation import check_number, generator_seed
 
 
 def mixing_parameter(graph: nx.Graph, labels) -> float:
@@ -15,6 +15,9 @@ def mixing_parameter(graph: nx.Graph, labels) -> float:
     edges.
     """
     check_communities(graph, labels)
+    labels = dict(labels.items())
+    if graph.is_directed():
+        raise UserError("the mixing is that of an undirected network: give graph.to_undirected()")
     shares = [np.mean([labels[u] != labels[v] for v in graph[u]]) for u in graph if graph.degree(u)]
     return float(np.mean(shares))
 
@@ -36,6 +39,7 @@ def lfr_graph(n: int = 1000, mu: float = 0.3, seed: int = 0, **options) -> tuple
         "max_iters": 1000,
     }
     try:
+        seed = generator_seed(seed)
         graph = nx.LFR_benchmark_graph(n, mu=mu, seed=seed, **settings | options)
     except (
         nx.NetworkXError,
@@ -44,7 +48,8 @@ def lfr_graph(n: int = 1000, mu: float = 0.3, seed: int = 0, **options) -> tuple
         ValueError,
         ZeroDivisionError,
     ) as error:
-        raise UserError(f"no LFR graph with n={n}, mu={mu}, {options}: {error}") from None
+        said = " ".join(str(error).split())
+        raise UserError(f"no LFR graph with n={n}, mu={mu}, {options}: {said}") from None
 
     # A plain graph: networkx's carries the communities on its nodes, and loops.
     truth = {v: min(graph.nodes[v]["community"]) for v in graph}
@@ -67,7 +72,7 @@ def planted_edges(
     for number, name in ((n, "n"), (m, "m"), (size, "size")):
         check_number(number, name, 1, whole=True)
     check_number(mu, "mu", 0, 1)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(generator_seed(seed))
     draws = m + m // 2
 
     # Both ends of each edge, drawn half as often again as needed.

@@ -9,7 +9,8 @@ import networkx as nx
 import numpy as np
 
 from socialai.apps.network.graphs import check_graph, check_nodes
-from socialai.validation import check_number
+from socialai.errors import UserError
+from socialai.validation import check_number, generator_seed
 
 
 class Cascades:
@@ -60,7 +61,7 @@ class Cascades:
         A = nx.to_scipy_sparse_array(graph, weight="weight", dtype=float, format="csr").tocoo()
         sources, targets = A.coords  # by rows: sorted by source
         chance = 1 - (1 - p) ** A.data if weighted else np.full(A.nnz, p)
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(generator_seed(seed))
         live = [np.flatnonzero(rng.random(A.nnz) < chance) for _ in range(n_cascades)]
 
         # Their heads by tail, as in a CSR matrix: cell t has heads[start[t] : start[t + 1]].
@@ -107,6 +108,8 @@ def greedy_seeds(cascades: Cascades, k: int, lazy: bool = True) -> tuple[list, i
     best spread on these cascades (Nemhauser et al. 1978). UserError for a k that isn't from 1 to
     the number of nodes.
     """
+    if not isinstance(cascades, Cascades):
+        raise UserError(f"Cascades of a graph are needed, not one {type(cascades).__name__}")
     check_number(k, "k", 1, cascades.n, whole=True)
     nodes = list(cascades.nodes)
     reached = np.zeros(cascades.n_cascades * cascades.n, bool)

@@ -18,10 +18,11 @@ from socialai.apps.network.graphs import (
     check_communities,
     check_nodes,
     make_graph,
+    node_index,
     to_igraph,
 )
 from socialai.errors import UserError
-from socialai.validation import check_choice, check_number, check_numbers
+from socialai.validation import check_choice, check_number, check_numbers, generator_seed
 
 COMMUNITY_METHODS = ("louvain", "leiden", "label_propagation", "spectral")
 
@@ -37,7 +38,8 @@ def modularity(graph: nx.Graph, labels, resolution: float = 1.0) -> float:
     """
     check_number(resolution, "resolution", 0)
     A = adjacency(check_communities(graph, labels))
-    codes = pd.factorize(np.array([labels[v] for v in graph], dtype=object))[0]
+    labels = dict(labels.items())
+    codes = pd.factorize(pd.Series([labels[v] for v in graph], dtype=object))[0]
     member = sparse.csr_array((np.ones(len(codes)), (np.arange(len(codes)), codes)))  # (n, C)
     if not graph.is_directed():
         A = A + sparse.diags_array(A.diagonal())  # a loop has both its ends here
@@ -57,21 +59,30 @@ def find_communities(
     and "leiden" (Traag et al. 2019) maximise modularity; in "label_propagation" (Raghavan et al.
     2007) each node takes its neighbours' commonest label; "spectral" (Ng et al. 2001) is told k,
     the number of communities. UserError for another method, a graph without edges, and for spectral
-    without k.
+    without k; Louvain and spectral clustering have undirected graphs only.
     """
     check_choice(method, COMMUNITY_METHODS, "method")
+    seed = generator_seed(seed)
     if not isinstance(graph, igraph.Graph) or not graph.ecount():
         raise UserError("an igraph graph with edges is needed: make it by network.to_igraph")
+    if graph.is_directed() and method in ("louvain", "spectral"):
+        raise UserError(f"{method} needs an undirected graph: give graph.as_undirected()")
     if method == "spectral" and (not isinstance(k, Integral) or not 1 < k < graph.vcount()):
         raise UserError(f"spectral clustering needs k, from 2 to {graph.vcount() - 1}; got {k}")
     weights = "weight" if "weight" in graph.es.attributes() else None
     if weights:
         check_numbers(graph.es[weights], "weights", 0)
+        if not any(graph.es[weights]):
+            raise UserError("all weights are 0: at least one tie is needed")
 
     if method == "leiden":
         kind = leidenalg.ModularityVertexPartition
         partition = leidenalg.find_partition(
-            graph, kind, weights=weights, n_iterations=2, seed=seed
+            graph,
+            kind,
+            weights=weights,
+            n_iterations=2,
+            seed=seed % 2**31,  # a C int
         )
         return np.array(partition.membership)
     if method == "spectral":
@@ -139,11 +150,12 @@ class Communities(ClusterMixin, BaseEstimator):
         # Numbered by size, the largest 0; of equal sizes the one that appears first.
         sizes = found.value_counts(sort=False).sort_values(ascending=False, kind="stable")
         numbers = pd.Categorical(found, sizes.index).codes.astype(int)
-        self.labels_ = pd.Series(numbers, index=list(graph))
+        self.labels_ = pd.Series(numbers, index=node_index(graph))
         self.modularity_ = modularity(graph, self.labels_.to_dict())
         return self
 
     def predict(self, nodes) -> np.ndarray:
         """(n,) community of nodes that were in the network; UserError for others."""
         check_is_fitted(self)
-        return self.labels_.loc[check_nodes(nodes, self.labels_.index)].to_numpy()
+        community = self.labels_.to_dict()
+        return np.array([community[v] for v in check_nodes(nodes, community)])

@@ -24,17 +24,23 @@ def check_graph(graph: nx.Graph, edges: bool = True) -> nx.Graph:
     if not len(graph):
         raise UserError("the graph has no nodes and no edges")
 
-    # A list, since all() of a generator would stop before an edge whose weight is no number.
-    weights = [weight for _, _, weight in graph.edges(data="weight", default=1)]
-    try:
-        good = all([0 <= weight < np.inf for weight in weights])
-    except TypeError:
-        raise UserError("the graph has an edge whose weight is no number") from None
-    if not good:
-        raise UserError(
-            "the graph has an edge of negative, infinite or missing weight: ties count from 0 up"
-        )
-    if edges and not any(weights):
+    some = False
+    for u, v, weight in graph.edges(data="weight", default=1):
+        try:
+            good = bool(0 <= weight < np.inf and float(weight) < np.inf)
+        except OverflowError:  # a whole number beyond all floats
+            good = False
+        except (TypeError, ValueError):
+            raise UserError(
+                f"the graph has an edge whose weight is no number: that of {u!r} and {v!r}"
+            ) from None
+        if not good:
+            raise UserError(
+                f"the graph has an edge of negative, infinite or missing weight, that of {u!r} "
+                f"and {v!r}: ties count from 0 up"
+            )
+        some = some or weight > 0
+    if edges and not some:
         raise UserError(
             "the graph has no edges: at least one tie between two different nodes is needed"
         )
@@ -64,9 +70,14 @@ def check_communities(graph: nx.Graph, labels) -> nx.Graph:
             "a community for each node is needed, {node: community}, "
             f"not one {type(labels).__name__}"
         )
-    # NaN is unlike itself; a label may be of any type.
-    named = {v for v, label in labels.items() if label is not None and label == label}
-    if missing := [v for v in check_graph(graph) if v not in named]:
+    if isinstance(labels, pd.Series) and not labels.index.is_unique:
+        node = labels.index[labels.index.duplicated()].tolist()[0]
+        raise UserError(f"node {node!r} has several communities: one each is needed")
+    of_node = dict(labels.items())
+    with as_input_error("communities"):  # a list, say, can't be one
+        unnamed = {label for label in set(of_node.values()) if pd.isna(label) is True}
+    missing = [v for v in check_graph(graph) if v not in of_node or of_node[v] in unnamed]
+    if missing:
         raise UserError(f"{len(missing)} nodes have no community, the first is {missing[0]!r}")
     return graph
 
@@ -88,15 +99,27 @@ def make_graph(
     if isinstance(edges, nx.Graph):
         return check_graph(edges)
     weights = (weight,) if weight else ()
-    check_frame(edges, [source, target, *weights], not_negative=weights)
+    edges = check_frame(edges, [source, target, *weights], not_negative=weights)
 
     amounts = edges[weight].tolist() if weight else [1] * len(edges)
     graph = nx.DiGraph() if directed else nx.Graph()
     for u, v, amount in zip(edges[source].tolist(), edges[target].tolist(), amounts, strict=True):
-        if u != v and amount > 0:
-            before = graph.get_edge_data(u, v, {"weight": 0})["weight"]
-            graph.add_edge(u, v, weight=before + amount)
+        with as_input_error(f"columns {source!r} and {target!r}"):  # a list, say, is no node
+            if u != v and amount > 0:
+                before = graph.get_edge_data(u, v, {"weight": 0})["weight"]
+                graph.add_edge(u, v, weight=before + amount)
     return check_graph(graph)
+
+
+def node_index(graph: nx.Graph) -> pd.Index:
+    """The nodes as an index, in the graph's order, each as it is.
+
+    pandas would fill tuples of different lengths up, and round whole numbers that stand beside
+    fractions.
+    """
+    nodes = list(graph)
+    index = pd.Index(nodes)
+    return index if index.tolist() == nodes else pd.Index(nodes, dtype=object, tupleize_cols=False)
 
 
 def adjacency(graph: nx.Graph) -> sparse.csr_array:

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from socialai.apps.network.cascades import Cascades, greedy_seeds
-from socialai.apps.network.centrality import pagerank
+from socialai.apps.network.centrality import EQUAL, pagerank
 from socialai.apps.network.graphs import adjacency, make_graph
 from socialai.errors import UserError
-from socialai.validation import check_choice
+from socialai.validation import check_choice, generator_seed
 
 SEED_METHODS = ("celf", "greedy", "degree", "pagerank", "random")
 
@@ -52,11 +52,19 @@ def choose_seeds(
     if method in ("celf", "greedy"):
         seeds, n_computed = greedy_seeds(cascades, k, lazy=method == "celf")
     elif method == "random":
-        order = np.random.default_rng(seed).permutation(len(graph))
+        order = np.random.default_rng(generator_seed(seed)).permutation(len(graph))
         seeds = [nodes[i] for i in order[:k]]
     else:
         A = adjacency(graph)
         score = A.astype(bool).sum(1) if method == "degree" else pagerank(A.T.tocsr())
-        order = np.argsort(-score, kind="stable")
-        seeds = [nodes[i] for i in order[:k]]
+        seeds = [nodes[i] for i in _largest(score, k)]
     return ChosenSeeds(seeds, float(cascades.spread(seeds).mean()), n_computed)
+
+
+def _largest(score: np.ndarray, k: int) -> np.ndarray:
+    """(k,) places of the largest scores; of equal ones the earlier, however they are rounded."""
+    order = np.argsort(-score, kind="stable")
+    falls = np.diff(score[order], prepend=score[order[0]]) < -EQUAL * score.max()
+    rank = np.empty(len(score), int)
+    rank[order] = falls.cumsum()
+    return np.argsort(rank, kind="stable")[:k]

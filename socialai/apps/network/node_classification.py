@@ -14,7 +14,7 @@ from socialai.errors import UserError
 from socialai.models.device import choose_device
 from socialai.models.gcn import GCN, normalised_adjacency
 from socialai.models.training import train
-from socialai.validation import check_labels
+from socialai.validation import check_labels, check_settings, generator_seed
 
 
 class GCNClassifier(ClassifierMixin, BaseEstimator):
@@ -78,6 +78,14 @@ class GCNClassifier(ClassifierMixin, BaseEstimator):
 
         UserError for unknown nodes, and for labels of one class.
         """
+        check_settings(
+            self,
+            dim={"low": 1, "whole": True},
+            dropout={"low": 0, "high": 1},
+            learning_rate={"low": 0, "above": True},
+            weight_decay={"low": 0},
+            epochs={"low": 1, "whole": True},
+        )
         graph = make_graph(edges)
         if graph.is_directed():
             raise UserError(
@@ -87,7 +95,7 @@ class GCNClassifier(ClassifierMixin, BaseEstimator):
             raise UserError(
                 f"the classes of labelled nodes are needed, {{node: class}}, not {type(y).__name__}"
             )
-        check_nodes(y, graph)
+        check_nodes(list(y), graph)
         self.nodes_ = {v: i for i, v in enumerate(graph)}
         self.classes_, codes = np.unique(check_labels(list(y.values())), return_inverse=True)
         if len(self.classes_) < 2:
@@ -95,7 +103,7 @@ class GCNClassifier(ClassifierMixin, BaseEstimator):
 
         # the graph, and what is known of it
         device = choose_device(self.device)
-        torch.manual_seed(self.seed)
+        torch.manual_seed(generator_seed(self.seed))
         self._A_hat = normalised_adjacency(adjacency(graph).astype(bool).astype(float)).to(device)
         labelled = torch.tensor([self.nodes_[v] for v in y], device=device)
         target = torch.tensor(codes, device=device)
@@ -127,7 +135,7 @@ class GCNClassifier(ClassifierMixin, BaseEstimator):
     def predict_proba(self, nodes=None) -> np.ndarray:
         """(n, K) probabilities of the classes of the nodes, or of all in the order of nodes_."""
         check_is_fitted(self)
-        nodes = check_nodes(self.nodes_ if nodes is None else nodes, self.nodes_)
+        nodes = check_nodes(list(self.nodes_) if nodes is None else nodes, self.nodes_)
         return F.softmax(self._model(self._A_hat), 1).cpu().numpy()[[self.nodes_[v] for v in nodes]]
 
     def predict(self, nodes=None) -> np.ndarray:

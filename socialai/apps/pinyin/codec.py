@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from socialai.apps.pinyin.lexicon import COMMONEST_CHARACTER
+from socialai.errors import UserError
 from socialai.models.batching import pad, similar_lengths
 from socialai.models.transformer import PAD
+from socialai.validation import check_number, check_texts, check_word_lists, generator_seed
 
 UNKNOWN_SYLLABLE = 1  # the id that is BOS on the side of the characters
 FIRST_ID = 2
@@ -26,6 +28,8 @@ class Codec:
     """
 
     def __init__(self, lexicon: dict[str, dict[str, float]]):
+        if not lexicon:
+            raise UserError("the lexicon has no syllables")
         characters = sorted({c for options in lexicon.values() for c in options})
         self.syllable_id = {s: i for i, s in enumerate(sorted(lexicon), FIRST_ID)}
         self.character_id = {c: i for i, c in enumerate(characters, FIRST_ID)}
@@ -46,11 +50,15 @@ class Codec:
 
     def encode_syllables(self, rows: list[list[str]]) -> Tensor:
         """(B, n) ids of rows of syllables, padded."""
+        rows = check_word_lists(rows, "rows of syllables", empty=True)
         ids = [[self.syllable_id.get(s, UNKNOWN_SYLLABLE) for s in row] for row in rows]
         return pad(ids, PAD, "cpu")["input_ids"]
 
     def encode_characters(self, rows: list[str]) -> Tensor:
-        """(B, n) ids of sentences, padded; KeyError for a character that the lexicon hasn't."""
+        """(B, n) ids of sentences, padded; UserError for a character that the lexicon hasn't."""
+        rows = check_texts(rows, "sentence", empty=True)
+        if unknown := sorted(set("".join(rows)) - self.character_id.keys()):
+            raise UserError(f"{len(unknown)} characters are not in the lexicon: {unknown[0]!r} ...")
         ids = [[self.character_id[character] for character in row] for row in rows]
         return pad(ids, PAD, "cpu")["input_ids"]
 
@@ -66,8 +74,9 @@ def make_batches(
 
     source, target (B, n), B is batch_size at most; each epoch draws its batches anew.
     """
+    batch_size = check_number(batch_size, "batch_size", 1, whole=True)
     lengths = pairs["characters"].str.len().to_list()
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(generator_seed(seed))
 
     def batches_of_epoch(epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         for rows in similar_lengths(lengths, batch_size, rng):

@@ -11,6 +11,7 @@ from socialai.apps.pinyin.codec import Codec
 from socialai.apps.pinyin.ngram import END, START, NGram
 from socialai.models.decoding import beam_search, candidate_scores
 from socialai.models.transformer import BOS, PAD, DecoderOnly, EncoderOnly, label_smoothing_loss
+from socialai.validation import check_number, check_word_lists
 
 CONVERTED_AT_ONCE = 100  # sentences
 
@@ -98,6 +99,9 @@ def convert(
     In float32: on a CPU the casts of a beam's many small steps cost more than bfloat16's products
     save.
     """
+    rows = check_word_lists(rows, "rows of syllables", empty=True)
+    width = check_number(width, "width", 1, whole=True)
+    check_number(share, "share", 0, 1)
     device = next(model.parameters()).device
     model.eval()
     sentences = {}

@@ -2,18 +2,27 @@
 
 import numpy as np
 
+from socialai.errors import UserError
 from socialai.evaluation import Interval, bootstrap
+from socialai.validation import check_numbers, check_texts
 
 
 def character_errors(predicted: list[str], expected: list[str]) -> np.ndarray:
     """Wrong characters of each sentence (N,).
 
-    Both sides have the same lengths (else ValueError), so nothing is inserted.
+    Both sides have the same lengths (else UserError), so nothing is inserted.
     """
+    predicted = check_texts(predicted, "predicted sentence", empty=True)
+    expected = check_texts(expected, "expected sentence", empty=True)
+    if len(predicted) != len(expected):
+        raise UserError(f"{len(predicted)} predicted but {len(expected)} expected sentences")
     errors = []
-    for answer, truth in zip(predicted, expected, strict=True):
+    for place, (answer, truth) in enumerate(zip(predicted, expected, strict=True)):
+        if len(answer) != len(truth):
+            kind = "longer" if len(answer) > len(truth) else "shorter"
+            raise UserError(f"predicted sentence {place} is {kind} than the expected one")
         errors.append(sum(a != b for a, b in zip(answer, truth, strict=True)))
-    return np.array(errors)
+    return np.array(errors, dtype=int)
 
 
 def error_rate(errors: np.ndarray, lengths: np.ndarray, seed: int = 0) -> Interval:
@@ -22,6 +31,8 @@ def error_rate(errors: np.ndarray, lengths: np.ndarray, seed: int = 0) -> Interv
     errors (N,): wrong characters, or the difference of two methods' wrong characters, of sentences
     of `lengths` (N,).
     """
+
+    check_numbers(lengths, "lengths", 1, n=len(check_numbers(errors, "errors")))
 
     def ratio(errors: np.ndarray, lengths: np.ndarray, axis: int = -1) -> np.ndarray:
         return errors.sum(axis) / lengths.sum(axis)

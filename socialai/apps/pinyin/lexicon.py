@@ -7,6 +7,14 @@ import numpy as np
 import pandas as pd
 from pypinyin import lazy_pinyin
 
+from socialai.validation import (
+    check_frame,
+    check_number,
+    check_text,
+    check_texts,
+    generator_seed,
+)
+
 CHINESE_ONLY = re.compile(r"[一-鿿]+")
 BETWEEN_SENTENCES = re.compile(r"[\s，。！？；：、,.!?;:~～…]+")
 COMMONEST_CHARACTER = "的"
@@ -20,7 +28,7 @@ def split_sentences(text: str, shortest: int = 4, longest: int = 20) -> list[str
     """
     return [
         piece
-        for piece in BETWEEN_SENTENCES.split(text)
+        for piece in BETWEEN_SENTENCES.split(check_text(text))
         if shortest <= len(piece) <= longest and CHINESE_ONLY.fullmatch(piece)
     ]
 
@@ -31,7 +39,12 @@ def sentence_pairs(reviews: pd.DataFrame, limit: int | None = None, seed: int = 
     pypinyin reads a character by the phrase it stands in (heteronyms).
     limit: so many sentences, drawn at random.
     """
-    found = [sentence for text in reviews["text"] for sentence in split_sentences(text)]
+    reviews = check_frame(reviews, ["text"])
+    texts = check_texts(reviews["text"])
+    if limit is not None:
+        limit = check_number(limit, "limit", 1, whole=True)
+    seed = generator_seed(seed)
+    found = [sentence for text in texts for sentence in split_sentences(text)]
     distinct = pd.Series(list(dict.fromkeys(found)))
     if limit is not None and limit < len(distinct):
         distinct = distinct.sample(limit, random_state=seed)
@@ -47,7 +60,9 @@ def build_lexicon(pairs: pd.DataFrame) -> dict[str, dict[str, float]]:
     """{syllable: {character: P(syllable | character)}} of the training sentences.
 
     The characters of a syllable stand in the order of their frequency, the most frequent first.
+    UserError where there are no sentences.
     """
+    pairs = check_frame(pairs, ["characters", "syllables"])
     counts = defaultdict(Counter)
     for characters, syllables in zip(pairs["characters"], pairs["syllables"], strict=True):
         for character, syllable in zip(characters, syllables, strict=True):

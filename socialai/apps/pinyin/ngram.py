@@ -5,6 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from socialai.errors import UserError
+from socialai.validation import check_list, check_number, check_texts
+
 START = "<s>"
 END = "</s>"
 BACKSTOP_DISCOUNT = 0.5  # where no n-gram occurs just once, so that none can be estimated
@@ -29,7 +32,8 @@ class NGram:
     """
 
     def __init__(self, order: int, sentences: list[str]):
-        self.order = order
+        self.order = check_number(order, "order", 1, 3, whole=True)
+        sentences = check_texts(sentences, "sentence")
         characters = [START, END, *sorted(set("".join(sentences)))]
         self.character_id = {character: i for i, character in enumerate(characters)}
         self.n_characters = len(characters)
@@ -105,8 +109,16 @@ def viterbi(model: NGram, candidates: list[dict[str, float]], beam: int = 100) -
     candidates: {character: P(syllable | character)} of each position. A hidden Markov model:
     characters are hidden, syllables are seen. A state is the last order - 1 characters; `beam` of
     them are kept a position. With order 2 the search is exact as soon as the beam holds every
-    character of a syllable. Source: Viterbi 1967.
+    character of a syllable. Source: Viterbi 1967. UserError for a position without candidates, and
+    for a character that the model has never seen.
     """
+    beam = check_number(beam, "beam", 1, whole=True)
+    candidates = check_list(candidates, "positions", empty=True)
+    for place, options in enumerate(candidates):
+        unknown = [character for character in options if character not in model.character_id]
+        if unknown or not options:
+            what = f"{unknown[0]!r} is unknown to the model" if unknown else "there are none"
+            raise UserError(f"candidates of place {place}: {what}")
     states = np.zeros((1, model.order - 1), dtype=np.int64)
     scores = np.zeros(1)
     history = []

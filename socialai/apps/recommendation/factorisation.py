@@ -6,7 +6,14 @@ from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from socialai.apps.recommendation.base import RatingModel, Recommender
-from socialai.validation import check_choice
+from socialai.errors import UserError
+from socialai.validation import (
+    as_input_error,
+    check_choice,
+    check_matrix,
+    check_number,
+    generator_seed,
+)
 
 IMPLICIT_METHODS = ("als", "bpr")
 
@@ -57,7 +64,7 @@ class SVD(RatingModel):
         self.seed = seed
 
     def _fit(self, u, i, ratings):
-        generator = torch.Generator().manual_seed(self.seed)
+        generator = torch.Generator().manual_seed(generator_seed(self.seed))
         n_users, n_items = self.seen_.shape
         p = 0.1 * torch.randn(n_users, self.dim, generator=generator)
         q = 0.1 * torch.randn(n_items, self.dim, generator=generator)
@@ -95,15 +102,29 @@ def least_squares(other: np.ndarray, rows: sparse.csr_matrix, penalty: float) ->
 
     For each row r the x that minimise sum_j (r_j - x . other_j)^2 + penalty n_r |x|^2, (n, dim).
     other: (m, dim). rows: (n, m), of which the n_r stored numbers of a row are its ratings; a row
-    without any stays 0. Source: Zhou et al. 2008.
+    without any stays 0. UserError where the ratings of a row don't tell its factors, which a
+    penalty above 0 prevents. Source: Zhou et al. 2008.
     """
+    if not sparse.issparse(rows):
+        raise UserError("rows must be a sparse matrix: which numbers are stored matters")
+    other = check_matrix(other, "other")
+    rows = sparse.csr_matrix(check_matrix(rows, "rows", True, shape=(None, len(other))))
+    penalty = check_number(penalty, "penalty", 0)
     solved = np.zeros((rows.shape[0], other.shape[1]))
     for r in range(rows.shape[0]):
         start, end = rows.indptr[r : r + 2]
         if end > start:
             z = other[rows.indices[start:end]]  # (n_r, dim)
             ridge = penalty * (end - start) * np.eye(z.shape[1])
-            solved[r] = np.linalg.solve(z.T @ z + ridge, z.T @ rows.data[start:end])
+            try:
+                if penalty == 0 and len(z) < z.shape[1]:
+                    raise np.linalg.LinAlgError
+                solved[r] = np.linalg.solve(z.T @ z + ridge, z.T @ rows.data[start:end])
+            except np.linalg.LinAlgError:
+                raise UserError(
+                    f"{len(z)} ratings in row {r} don't tell {z.shape[1]} factors: "
+                    "give a penalty (regularization) above 0, or a larger one"
+                ) from None
     return solved
 
 
@@ -149,7 +170,8 @@ class ALS(RatingModel):
         turned = observed.T.tocsr()
 
         # The items begin as random directions of length 1.
-        start = np.random.default_rng(self.seed).normal(size=(len(self.items_), self.dim))
+        rng = np.random.default_rng(generator_seed(self.seed))
+        start = rng.normal(size=(len(self.items_), self.dim))
         self.item_factors_ = start / np.linalg.norm(start, axis=1, keepdims=True)
         for _ in range(self.epochs):
             self.user_factors_ = least_squares(self.item_factors_, observed, self.regularization)
@@ -179,7 +201,7 @@ class BPR(Recommender):
         Draw the other item as often as it is rated, as the library implicit does, rather than
         each alike.
     batch_size : int
-        Triples that share a step, their updates summed.
+        Triples that share a step, their updates summed; no more than there are ratings.
     seed : int
 
     Examples
@@ -210,8 +232,9 @@ class BPR(Recommender):
         self.seed = seed
 
     def _fit(self, u, i, ratings):
-        rng = np.random.default_rng(self.seed)
-        generator = torch.Generator().manual_seed(self.seed)
+        seed = generator_seed(self.seed)
+        rng = np.random.default_rng(seed)
+        generator = torch.Generator().manual_seed(seed)
         n_users, n_items = self.seen_.shape
         p = (torch.rand(n_users, self.dim + 1, generator=generator) - 0.5) / self.dim
         q = (torch.rand(n_items, self.dim + 1, generator=generator) - 0.5) / self.dim
@@ -221,13 +244,14 @@ class BPR(Recommender):
         seen = self.seen_.toarray() > 0
         rate = self.learning_rate
         penalty = self.regularization
-        for _ in range(self.epochs * len(u) // self.batch_size):
+        size = min(self.batch_size, len(u))  # so that an epoch has a step, or more
+        for _ in range(self.epochs * len(u) // size):
             # Triples (user, rated item, other item), but those whose other item is rated too.
-            rows = rng.integers(len(u), size=self.batch_size)
+            rows = rng.integers(len(u), size=size)
             if self.popular_negatives:
-                j = i[rng.integers(len(u), size=self.batch_size)]
+                j = i[rng.integers(len(u), size=size)]
             else:
-                j = rng.integers(n_items, size=self.batch_size)
+                j = rng.integers(n_items, size=size)
             new = ~seen[u[rows], j]
             user, liked, other = (torch.from_numpy(x[new]) for x in (u[rows], i[rows], j))
 
@@ -282,21 +306,30 @@ class Implicit(Recommender):
         self.options = options
         self.seed = seed
 
+    def _check_settings(self):
+        super()._check_settings()
+        check_choice(self.method, IMPLICIT_METHODS, "method")
+        if not isinstance(self.options, dict | None):
+            raise UserError("options is a dictionary of arguments, or None")
+
     def _fit(self, u, i, ratings):
         from implicit.cpu.als import AlternatingLeastSquares
         from implicit.cpu.bpr import BayesianPersonalizedRanking
+        from implicit.recommender_base import ModelFitError
 
-        check_choice(self.method, IMPLICIT_METHODS, "method")
         kind = AlternatingLeastSquares if self.method == "als" else BayesianPersonalizedRanking
         # implicit brings its own threads, and warns when BLAS adds more.
-        with threadpool_limits(1, "blas"):
+        with threadpool_limits(1, "blas"), as_input_error("options"):
             model = kind(
                 factors=self.dim,
                 iterations=self.epochs,
                 num_threads=1,
-                random_state=self.seed,
+                random_state=generator_seed(self.seed),
                 **(self.options or {}),
             )
-            model.fit(self.seen_, show_progress=False)
+            try:
+                model.fit(self.seen_, show_progress=False)
+            except ModelFitError as error:
+                raise FloatingPointError(str(error)) from None
         self.user_factors_ = np.asarray(model.user_factors)
         self.item_factors_ = np.asarray(model.item_factors)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from socialai.apps.recommendation.splits import USER_ITEM
 from socialai.errors import UserError
+from socialai.preprocessing.logs import plain_columns
 from socialai.validation import (
     as_input_error,
     check_frame,
@@ -41,21 +42,25 @@ def evaluate_lists(lists: pd.DataFrame, test: pd.DataFrame, k: int = 10) -> pd.D
     lists: user_id, item_id, rank from 1 (what `recommend` gives). test: user_id, item_id; each row
     counts as relevant, whatever its rating. A test user without a list scores 0.
     """
-    check_number(k, "k", 1, whole=True)
-    check_frame(lists, [*USER_ITEM, "rank"], once=USER_ITEM)
-    check_numbers(lists["rank"], "column 'rank'", 1, whole=True)
-    n_test = check_frame(test, USER_ITEM, once=USER_ITEM).groupby("user_id").size()
+    k = check_number(k, "k", 1, whole=True)
+    lists = check_frame(lists, [*USER_ITEM, "rank"], numeric=("rank",), once=USER_ITEM)
+    rank = check_numbers(lists["rank"], "column 'rank'", 1, whole=True)
+    lists = plain_columns(lists, USER_ITEM).assign(rank=rank)
+    if twice := int(lists.duplicated(["user_id", "rank"]).sum()):
+        raise UserError(f"{twice} rows repeat a pair of user_id and rank: a rank has one item")
+    test = plain_columns(check_frame(test, USER_ITEM, once=USER_ITEM), USER_ITEM)
+    n_test = test.groupby("user_id").size()
+    n = n_test.to_numpy()
 
     # A hit is a row of both frames; ids of different types can't be compared.
     with as_input_error("lists and test"):
-        found = lists[lists["rank"] <= k].merge(test[USER_ITEM], on=USER_ITEM)
-    hits = np.zeros((len(n_test), k))
-    hits[n_test.index.get_indexer(found["user_id"]), found["rank"].to_numpy(int) - 1] = 1
-
-    n = n_test.to_numpy()
+        found = lists[lists["rank"] <= k].merge(test, on=USER_ITEM)
+    place = found["rank"].to_numpy(int) - 1
+    hits = np.zeros((len(n), min(k, max(n.max(), place.max(initial=0) + 1))))
+    hits[n_test.index.get_indexer(found["user_id"]), place] = 1
     scores = {
         "ndcg": ndcg(hits, n),
-        "precision": hits.mean(1),
+        "precision": hits.sum(1) / k,
         "recall": hits.sum(1) / n,
         "n_test": n,
     }
@@ -69,8 +74,9 @@ def beyond_accuracy(lists: pd.DataFrame, train: pd.DataFrame) -> dict[str, float
     training users who rated a recommended item. novelty: mean of -log2 of that share, in bits
     (Vargas and Castells 2011). lists: user_id, item_id; train: user_id, item_id.
     """
-    check_frame(train, USER_ITEM)
-    check_frame(lists, USER_ITEM)
+    with as_input_error("columns user_id and item_id"):  # a list, say, can't be an id
+        train = plain_columns(check_frame(train, USER_ITEM), USER_ITEM).drop_duplicates()
+    lists = plain_columns(check_frame(lists, USER_ITEM), USER_ITEM)
     share = train.groupby("item_id").size() / train["user_id"].nunique()
     find_ids(share.index, lists["item_id"], "item")
     of_lists = lists["item_id"].map(share)

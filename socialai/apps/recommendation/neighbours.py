@@ -1,12 +1,11 @@
 """Recommenders that count: the most popular items, and items that occur together (SAR)."""
 
 import numpy as np
-from pandas.api.types import is_datetime64_any_dtype
 from scipy import sparse
 
-from socialai.apps.recommendation.base import Recommender
-from socialai.errors import UserError
-from socialai.validation import check_matrix, check_number
+from socialai.apps.recommendation.base import Recommender, check_seen
+from socialai.preprocessing.logs import read_times
+from socialai.validation import check_settings
 
 
 class Popularity(Recommender):
@@ -33,7 +32,7 @@ def jaccard(seen: sparse.csr_matrix) -> np.ndarray:
 
     seen: (users, items), 0 or 1.
     """
-    seen = check_matrix(seen, "seen", sparse=True, low=0)
+    seen = check_seen(seen)
     both = (seen.T @ seen).toarray().astype(float)  # (items, items)
     count = both.diagonal()
     either = count[:, None] + count - both
@@ -50,7 +49,7 @@ class SAR(Recommender):
     ----------
     half_life_days : float or None
         A rating counts half as much for each such span before the newest one. The published row
-        has 30. None: no decay, and no column time is needed.
+        has 30. None: no decay, and no column time is needed. Times are dates, as text by ISO 8601.
 
     Examples
     --------
@@ -69,14 +68,17 @@ class SAR(Recommender):
         """Whether ratings decay, so that the column time is needed."""
         return self.half_life_days is not None
 
+    def _check_settings(self):
+        super()._check_settings()
+        if self.uses_time:
+            check_settings(self, half_life_days={"low": 0, "above": True})
+
     def _fit(self, u, i, ratings):
         affinity = ratings["rating"].to_numpy(float)
         if self.uses_time:
-            check_number(self.half_life_days, "half_life_days", 0, above=True)
-            if not is_datetime64_any_dtype(ratings["time"]):
-                raise UserError(f"column 'time' must hold dates; it holds {ratings['time'].dtype}")
-            age = ratings["time"].max() - ratings["time"]
-            days = age.dt.total_seconds().to_numpy() / 86400
-            affinity = affinity * 0.5 ** (days / self.half_life_days)
+            times = read_times(ratings["time"], "column 'time'", numbers=False)
+            days = (times.max() - times).dt.total_seconds().to_numpy() / 86400
+            with np.errstate(over="ignore", under="ignore"):  # too old to count
+                affinity = affinity * 0.5 ** (days / self.half_life_days)
         self.user_factors_ = sparse.csr_matrix((affinity, (u, i)), self.seen_.shape)
         self.item_factors_ = jaccard(self.seen_)  # symmetric

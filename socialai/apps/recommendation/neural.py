@@ -9,11 +9,19 @@ from scipy import sparse
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize, softplus
 
-from socialai.apps.recommendation.base import Recommender
+from socialai.apps.recommendation.base import Recommender, check_seen
 from socialai.errors import UserError
 from socialai.models.device import choose_device
 from socialai.models.training import train
-from socialai.validation import check_matrix, find_ids, sorted_ids
+from socialai.preprocessing.logs import plain_values
+from socialai.validation import (
+    check_matrix,
+    check_number,
+    check_settings,
+    find_ids,
+    generator_seed,
+    sorted_ids,
+)
 
 
 def bipartite_adjacency(seen: sparse.csr_matrix) -> sparse.csr_matrix:
@@ -22,7 +30,7 @@ def bipartite_adjacency(seen: sparse.csr_matrix) -> sparse.csr_matrix:
     seen: (users, items), 0 or 1. No node is tied to itself here, unlike in
     `socialai.models.gcn.normalised_adjacency`. Source: LightGCN, equation 8.
     """
-    seen = check_matrix(seen, "seen", sparse=True, low=0)
+    seen = check_seen(seen)
     adjacency = sparse.bmat([[None, seen], [seen.T, None]]).tocsr()
     scale = sparse.diags(1 / np.sqrt(np.maximum(np.asarray(adjacency.sum(1)).ravel(), 1)))
     return (scale @ adjacency @ scale).astype(np.float32).tocsr()
@@ -33,6 +41,7 @@ def to_torch_csr(matrix: sparse.csr_matrix, device: torch.device = "cpu") -> Ten
 
     torch calls CSR beta, aloud; that warning is silenced.
     """
+    matrix = sparse.csr_matrix(check_matrix(matrix, "matrix", sparse=True))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         parts = (torch.tensor(part) for part in (matrix.indptr, matrix.indices, matrix.data))
@@ -60,6 +69,15 @@ def propagate(adjacency: Tensor, embeddings: Tensor, n_layers: int) -> Tensor:
 
     A: (n, n), symmetric. E: (n, dim).
     """
+    n_layers = check_number(n_layers, "n_layers", 0, whole=True)
+    if not isinstance(adjacency, Tensor) or not isinstance(embeddings, Tensor):
+        raise UserError("adjacency and embeddings must be tensors")
+    n = len(embeddings)
+    if embeddings.ndim != 2 or adjacency.shape != (n, n):
+        raise UserError(
+            f"adjacency has the shape {tuple(adjacency.shape)} and embeddings "
+            f"{tuple(embeddings.shape)}: (n, n) and (n, dim) are needed"
+        )
     layers = [embeddings]
     for _ in range(n_layers):
         layers.append(_Symmetric.apply(adjacency, layers[-1]))  # (n, d): no weights, no activation
@@ -143,9 +161,10 @@ class LightGCN(Recommender):
 
     def _fit(self, u, i, ratings):
         device = choose_device(self.device)
-        rng = np.random.default_rng(self.seed)
+        seed = generator_seed(self.seed)
+        rng = np.random.default_rng(seed)
         adjacency = to_torch_csr(bipartite_adjacency(self.seen_), device)
-        torch.manual_seed(self.seed)
+        torch.manual_seed(seed)
         model = NodeEmbeddings(self.seen_.shape, self.dim, adjacency, self.n_layers).to(device)
 
         def batches(epoch: int):
@@ -280,29 +299,41 @@ class TwoTower(Recommender):
         if self.item_features is None:
             return rated
         is_frame = isinstance(self.item_features, pd.DataFrame)
-        if not is_frame or self.item_features.index.has_duplicates:
+        if not is_frame or self.item_features.index.has_duplicates or self._feature_ids().hasnans:
             raise UserError(
                 "item_features must be a DataFrame with one row an item, indexed by item_id"
             )
         check_matrix(self.item_features, "item_features")
-        known = sorted_ids(self.item_features.index, "item_features")
+        known = sorted_ids(self._feature_ids(), "item_features")
         find_ids(known, rated, "item", "item_features")
         return known
 
-    def _fit(self, u, i, ratings):
+    def _feature_ids(self) -> pd.Index:
+        """The item_id of each row of item_features."""
+        return pd.Index(plain_values(self.item_features.index.to_series()), tupleize_cols=False)
+
+    def _check_settings(self):
+        super()._check_settings()
+        check_settings(self, batch_size={"low": 2, "whole": True})  # one alone has no rival
         if self.item_features is None and not self.item_ids:
             raise UserError(
                 "an item needs item_features or an embedding of its own (item_ids=True)"
             )
 
+    def _fit(self, u, i, ratings):
+        if len(self.items_) > 1 and len(np.unique(i)) < 2:
+            raise UserError("one item only was rated: two are needed, each the other's rival")
+
         # the two networks
-        torch.manual_seed(self.seed)
+        torch.manual_seed(generator_seed(self.seed))
         device = choose_device(self.device)
         n_users, n_items = self.seen_.shape
         inputs = np.zeros((n_items, 0))
         if self.item_features is not None:
-            inputs = self.item_features.loc[self.items_]
-        features = torch.tensor(np.asarray(inputs, np.float32), device=device)  # (items, f)
+            rows = self._feature_ids().get_indexer(self.items_)
+            inputs = check_matrix(self.item_features, "item_features")[rows]
+        with np.errstate(over="ignore"):  # told when learning diverges
+            features = torch.tensor(inputs.astype(np.float32), device=device)  # (items, f)
         model = Towers((n_users, n_items), features, self.item_ids, self.dim).to(device)
 
         # what is rated, and how often

@@ -63,6 +63,8 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):
     def fit(self, X, y) -> "SentimentClassifier":
         """Learn from texts X (n,) and labels y (n,); UserError for fewer than two labels."""
         check_choice(self.method, METHODS, "method")
+        if not isinstance(self.options, Mapping | None):
+            raise UserError(f"options are {{name: value}}, not one {type(self.options).__name__}")
         texts = check_texts(X)
         y = check_labels(y, len(texts))
         if len(set(y.tolist())) < 2:
@@ -70,14 +72,19 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):
         if self.method == "finetuned":
             from socialai.models.bert import BertTextClassifier
 
-            self.model_ = BertTextClassifier(
-                encoder=self.encoder, device=self.device, seed=self.seed, **(self.options or {})
+            options = self.options or {}
+            for name in options:
+                check_choice(
+                    name, BertTextClassifier().get_params(), "option of BertTextClassifier"
+                )
+            model = BertTextClassifier(
+                **{"encoder": self.encoder, "device": self.device, "seed": self.seed, **options}
             )
         else:
-            self.model_ = baselines.build_baseline(
+            model = baselines.build_baseline(
                 self.method, seed=self.seed, encoder=self.encoder, device=self.device
             )
-        self.model_.fit(texts, y)
+        self.model_ = model.fit(texts, y)
         self.classes_ = self.model_.classes_
         return self
 
@@ -85,8 +92,8 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):
         self, frame: pd.DataFrame, text: str = "text", label: str = "label"
     ) -> "SentimentClassifier":
         """Learn from two columns of a frame, de-duplicated; UserError for what is wrong with it."""
-        check_frame(frame, [text, label])
-        check_texts(frame[text])
+        frame = check_frame(frame, [text, label]).copy()
+        frame[text] = check_texts(frame[text])
         distinct = data.deduplicate(frame, text, label)
         if distinct.empty:
             raise UserError("no rows are left: every text occurs with contradicting labels")
@@ -95,9 +102,9 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):
     def predict(self, X) -> np.ndarray:
         """The most probable label of each text, (n,)."""
         check_is_fitted(self)
-        return self.model_.predict(check_texts(X))
+        return self.model_.predict(X)
 
     def predict_proba(self, X) -> np.ndarray:
         """Probabilities (n, K), columns in the order of `classes_`."""
         check_is_fitted(self)
-        return self.model_.predict_proba(check_texts(X))
+        return self.model_.predict_proba(X)

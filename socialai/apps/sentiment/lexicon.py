@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from socialai import data
 from socialai.apps.sentiment.raters import three_classes
 from socialai.errors import UserError
-from socialai.validation import check_numbers, check_texts
+from socialai.validation import check_number, check_numbers, check_texts
 
 NEGATIONS = set(
     "not no never none nor neither nothing nowhere without cannot rarely dont cant wont isnt aint "
@@ -86,8 +86,9 @@ class LexiconSentiment(ClassifierMixin, BaseEstimator):
             raise UserError(
                 f"a lexicon is {{word: valence}}, not one {type(self.lexicon).__name__}"
             )
+        check_number(self.threshold, "threshold", 0)
         lexicon = vader_lexicon() if self.lexicon is None else self.lexicon
-        check_texts(lexicon, "word")
+        check_texts([*lexicon], "word")
         check_numbers([*lexicon.values()], "valences of the lexicon")
         self.lexicon_ = lexicon
         self.classes_ = np.array([-1, 0, 1])
@@ -96,7 +97,7 @@ class LexiconSentiment(ClassifierMixin, BaseEstimator):
     def decision_function(self, X) -> np.ndarray:
         """Scores (n,) of texts X, -1 most negative to 1 most positive."""
         check_is_fitted(self)
-        return np.array([self._score(text) for text in check_texts(X)])
+        return np.array([self._score(text) for text in check_texts(X, empty=True)], dtype=float)
 
     def predict(self, X) -> np.ndarray:
         """-1, 0 or 1 for each text, (n,)."""

@@ -1,6 +1,7 @@
 """Ordered classes, such as stars: the proportional odds model."""
 
 import numpy as np
+import pandas as pd
 from scipy.optimize import minimize
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -8,10 +9,17 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from socialai.errors import UserError
-from socialai.validation import as_input_error, check_choice, check_labels, check_matrix
+from socialai.validation import (
+    as_input_error,
+    check_choice,
+    check_labels,
+    check_matrix,
+    check_settings,
+)
 
 RULES = ("median", "mode")
 LEAST_LIKELIHOOD = 1e-12  # keeps the logarithm finite
+EQUAL = 1e-9  # a sum of probabilities that is so near to one half is one half: it is rounded
 
 
 class OrdinalRegression(ClassifierMixin, BaseEstimator):
@@ -53,14 +61,22 @@ class OrdinalRegression(ClassifierMixin, BaseEstimator):
         self.max_iter = max_iter
 
     def fit(self, X, y) -> "OrdinalRegression":
-        """X (n, d), y (n,) labels whose sorted order is their order."""
+        """X (n, d), y (n,) labels whose sorted order is their order.
+
+        An ordered categorical of pandas has an order of its own, which is kept. UserError for
+        numbers that are written as text and have another order as text, as "10" and "9" do.
+        """
         check_choice(self.rule, RULES, "rule")
+        check_settings(self, C={"low": 0, "above": True}, max_iter={"low": 1, "whole": True})
         X = check_matrix(X, sparse=True)
+        given = y
+        if isinstance(y, (list, tuple)):  # numpy would make text of a mix
+            y = check_labels(y)
         with as_input_error():
             X, y = validate_data(self, X, y, accept_sparse="csr")
             check_classification_targets(y)
         y = check_labels(y, X.shape[0])
-        self.classes_, codes = np.unique(y, return_inverse=True)
+        self.classes_, codes = _ordered(given, y)
         n_thresholds = len(self.classes_) - 1
         if n_thresholds < 1:
             raise UserError("one class only: an ordinal model needs two ratings or more")
@@ -77,6 +93,8 @@ class OrdinalRegression(ClassifierMixin, BaseEstimator):
             method="L-BFGS-B",
             options={"maxiter": self.max_iter, "gtol": 1e-6},
         )
+        if not np.isfinite(found.x).all() or not np.isfinite(found.fun):
+            raise UserError("X: the numbers are too large for a regression: scale them")
         self.coef_ = found.x[: X.shape[1]]
         self.thresholds_ = rising_thresholds(found.x[X.shape[1] :])
         self.n_iter_ = found.nit
@@ -85,9 +103,9 @@ class OrdinalRegression(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X) -> np.ndarray:
         """Probabilities (n, K), columns in the order of `classes_`."""
         check_is_fitted(self)
-        X = check_matrix(X, sparse=True)
+        X = check_matrix(X, sparse=True, empty=True)
         with as_input_error():
-            X = validate_data(self, X, accept_sparse="csr", reset=False)
+            X = validate_data(self, X, accept_sparse="csr", reset=False, ensure_min_samples=0)
         scores = np.asarray(X @ self.coef_)
         below = expit(self.thresholds_[None, :] - scores[:, None])  # (n, K - 1)
         return np.diff(below, axis=1, prepend=0.0, append=1.0)
@@ -97,7 +115,7 @@ class OrdinalRegression(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         proba = self.predict_proba(X)
         if self.rule == "median":
-            best = (proba.cumsum(1) < 0.5).sum(1)
+            best = (proba.cumsum(1) < 0.5 - EQUAL).sum(1)
             best = np.minimum(best, len(self.classes_) - 1)
         else:
             best = proba.argmax(1)
@@ -108,6 +126,19 @@ class OrdinalRegression(ClassifierMixin, BaseEstimator):
         tags.input_tags.sparse = True
         tags.classifier_tags.poor_score = True  # classes that have no order are not its job
         return tags
+
+
+def _ordered(given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(classes in their order, code of each label): y (n,) is `given` as an array."""
+    if isinstance(getattr(given, "dtype", None), pd.CategoricalDtype) and given.dtype.ordered:
+        ordered = pd.Categorical(given).remove_unused_categories()
+        return ordered.categories.to_numpy(), ordered.codes.astype(int)
+    classes, codes = np.unique(y, return_inverse=True)
+    if all(isinstance(label, str) for label in classes):
+        numbers = pd.to_numeric(pd.Series(classes, dtype=object), errors="coerce")
+        if numbers.notna().all() and not numbers.is_monotonic_increasing:
+            raise UserError("labels: as text their order is not that of numbers: give numbers")
+    return classes, codes
 
 
 def rising_thresholds(free: np.ndarray) -> np.ndarray:

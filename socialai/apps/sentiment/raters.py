@@ -64,7 +64,8 @@ def krippendorff_alpha(ratings, level: str = "interval") -> float:
     if level == "nominal":
         delta = 1.0 - np.eye(len(values))
     elif level == "interval":
-        delta = (values[:, None] - values[None, :]) ** 2
+        with np.errstate(over="ignore"):
+            delta = (values[:, None] - values[None, :]) ** 2
     else:
         # Of mid-ranks: the ranks between two values are those of the raters between them.
         rank = np.cumsum(n_c) - n_c / 2
@@ -72,6 +73,8 @@ def krippendorff_alpha(ratings, level: str = "interval") -> float:
 
     observed = (coincidences * delta).sum()
     expected = (np.outer(n_c, n_c) * delta).sum() / (n_c.sum() - 1)
+    if not 0 < expected < np.inf:
+        raise UserError("the ratings are too large, or too near to each other, to be compared")
     return float(1 - observed / expected)
 
 
@@ -86,7 +89,7 @@ def rating_shares(ratings) -> np.ndarray:
 
 def three_classes(score, threshold: float) -> np.ndarray:
     """-1, 0 or 1: neutral where |score| <= threshold, which is 0 or more."""
-    score = check_numbers(score, "scores", ndim=None)
+    score = check_numbers(score, "scores", ndim=None, empty=True)
     check_number(threshold, "threshold", 0)
     return np.where(abs(score) <= threshold, 0, np.sign(score)).astype(int)
 
@@ -99,9 +102,14 @@ def vader_measures(
     truth (n,): mean ratings; neutral up to `neutral`. answer (n,): scores; neutral up to
     `threshold`. The paper says "overall" without more; the means of the three classes weighted by
     cases, with only a mean of exactly 0 counted as neutral, reproduce its rows for single raters.
+    UserError where either doesn't vary: r isn't defined then.
     """
     truth = check_numbers(truth, "truth")
     answer = check_numbers(answer, "answer", n=len(truth))
+    with np.errstate(all="ignore"):
+        r = float(np.corrcoef(truth, answer)[0, 1]) if len(truth) > 1 else np.nan
+    if np.isnan(r):
+        raise UserError("r is not defined: truth or answer doesn't vary, or is too large")
     precision, recall, f1, _ = precision_recall_fscore_support(
         three_classes(truth, neutral),
         three_classes(answer, threshold),
@@ -109,7 +117,7 @@ def vader_measures(
         zero_division=0,
     )
     return {
-        "r": float(np.corrcoef(truth, answer)[0, 1]),
+        "r": r,
         "precision": float(precision),
         "recall": float(recall),
         "f1": float(f1),

@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 
 from socialai.errors import UserError
-from socialai.validation import check_matrix, check_numbers
+from socialai.validation import as_input_error, check_matrix, check_numbers, check_settings
 
 
 class SoftLabelClassifier(ClassifierMixin, BaseEstimator):
@@ -42,6 +42,7 @@ class SoftLabelClassifier(ClassifierMixin, BaseEstimator):
 
     def fit(self, X, y) -> "SoftLabelClassifier":
         """X (n, d), y (n, K) rows that sum to one; UserError where they don't."""
+        check_settings(self, C={"low": 0, "above": True}, max_iter={"low": 1, "whole": True})
         X = check_matrix(X)
         shares = check_numbers(y, "soft labels", 0, n=len(X), ndim=2)
         if not np.allclose(shares.sum(1), 1):
@@ -50,16 +51,19 @@ class SoftLabelClassifier(ClassifierMixin, BaseEstimator):
         if len(set(classes)) < 2:
             raise UserError("one label only: a classifier needs two or more")
         model = LogisticRegression(C=self.C, max_iter=self.max_iter)
-        self.model_ = model.fit(X[rows], classes, sample_weight=shares[rows, classes])
+        with as_input_error("X"):
+            self.model_ = model.fit(X[rows], classes, sample_weight=shares[rows, classes])
+        self.n_features_in_ = X.shape[1]
         self.classes_ = np.arange(shares.shape[1])
         return self
 
     def predict_proba(self, X) -> np.ndarray:
         """(n, K); a class that no training text had gets 0."""
         check_is_fitted(self)
-        X = check_matrix(X, shape=(None, self.model_.n_features_in_))
+        X = check_matrix(X, shape=(None, self.n_features_in_), empty=True)
         proba = np.zeros((len(X), len(self.classes_)))
-        proba[:, self.model_.classes_] = self.model_.predict_proba(X)
+        if len(X):
+            proba[:, self.model_.classes_] = self.model_.predict_proba(X)
         return proba
 
     def predict(self, X) -> np.ndarray:

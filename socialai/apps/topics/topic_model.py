@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterable
+from numbers import Integral
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,9 @@ from socialai.validation import (
     check_matrix,
     check_number,
     check_numbers,
+    check_settings,
     check_texts,
+    generator_seed,
 )
 
 METHODS = ("nmf", "lda", "clusters")
@@ -115,11 +118,12 @@ class TopicModel(TransformerMixin, BaseEstimator):
         Raises UserError for fewer texts than topics, or when no words are left.
         """
         texts = check_texts(X)
-        check_choice(self.method, METHODS, "method")
-        check_number(self.n_topics, "n_topics", 1, whole=True)
-        check_number(self.n_words, "n_words", 1, whole=True)
+        self._check_settings()
+        seed = generator_seed(self.seed)
         if len(texts) < self.n_topics:
             raise UserError(f"{len(texts)} texts are fewer than {self.n_topics} topics")
+        if embeddings is not None:
+            embeddings = check_matrix(embeddings, "embeddings", shape=(len(texts), None))
 
         # Count words.
         self.vectorizer_ = build_vectorizer(
@@ -133,39 +137,52 @@ class TopicModel(TransformerMixin, BaseEstimator):
                 f"or raise max_df={self.max_df}"
             ) from None
         self.words_ = self.vectorizer_.get_feature_names_out()
+        if self.method == "nmf" and len(self.words_) < self.n_topics:
+            raise UserError(f"{len(self.words_)} words are fewer than {self.n_topics} topics")
 
         # Find topics, by vectors or by words.
         if self.method == "clusters":
             embeddings = self._embed(texts) if embeddings is None else embeddings
-            embeddings = check_matrix(embeddings, "embeddings", shape=(len(texts), None))
-            self.model_ = KMeans(self.n_topics, n_init=5, random_state=self.seed)
+            self.model_ = KMeans(self.n_topics, n_init=5, random_state=seed)
             self.labels_ = self.model_.fit_predict(embeddings)
             self.topic_word_ = class_tfidf(counts, self.labels_, self.n_topics)
         else:
-            self._fit_words(counts)
+            self._fit_words(counts, seed)
             self.labels_ = self.model_.transform(self._weighted(counts)).argmax(1)
             self.topic_word_ = self.model_.components_
         self.topics_ = [self._strongest_words(weights) for weights in self.topic_word_]
         return self
+
+    def _check_settings(self) -> None:
+        check_choice(self.method, METHODS, "method")
+        at_least_one = {"low": 1, "whole": True}
+        check_settings(self, n_topics=at_least_one, n_words=at_least_one)
+        for name in ("min_df", "max_df"):  # a whole number of texts, or a share of them
+            whole = isinstance(getattr(self, name), Integral)
+            check_settings(self, **{name: at_least_one if whole else {"low": 0, "high": 1}})
+        if self.max_features is not None:
+            check_settings(self, max_features=at_least_one)
+        if self.max_iter is not None:
+            check_settings(self, max_iter=at_least_one)
+        if self.analyzer is not None and not callable(self.analyzer):
+            raise UserError("analyzer must be None or a function of a text that gives its words")
 
     def _strongest_words(self, weights: np.ndarray) -> list[str]:
         # Ties by the alphabet, so that equal weights give the same words on every machine.
         order = np.lexsort((np.arange(len(weights)), -weights.round(9)))
         return self.words_[order[: self.n_words]].tolist()
 
-    def _fit_words(self, counts) -> None:
+    def _fit_words(self, counts, seed: int) -> None:
         max_iter = self.max_iter or MAX_ITER[self.method]
         if self.method == "nmf":
             self.tfidf_ = TfidfTransformer(sublinear_tf=True).fit(counts)
-            self.model_ = NMF(
-                self.n_topics, init="nndsvda", max_iter=max_iter, random_state=self.seed
-            )
+            self.model_ = NMF(self.n_topics, init="nndsvda", max_iter=max_iter, random_state=seed)
         else:
             self.model_ = LatentDirichletAllocation(
                 self.n_topics,
                 max_iter=max_iter,
                 learning_method="batch",
-                random_state=self.seed,
+                random_state=seed,
             )
         with warnings.catch_warnings():
             # max_iter bounds the time; model_.n_iter_ tells whether it was enough.
@@ -182,20 +199,21 @@ class TopicModel(TransformerMixin, BaseEstimator):
 
     def fit_frame(self, frame: pd.DataFrame, text: str = "text") -> "TopicModel":
         """Learn from a column of a frame; UserError for what is wrong with it."""
-        check_frame(frame, [text])
-        return self.fit(frame[text])
+        return self.fit(check_frame(frame, [text])[text])
 
     def transform(self, X) -> np.ndarray:
         """(n, n_topics): weights of the topics; for "clusters" minus the distances to centres."""
-        check_is_fitted(self)
-        texts = check_texts(X)
+        check_is_fitted(self, "topics_")
+        texts = check_texts(X, empty=True)
+        if not texts:
+            return np.zeros((0, len(self.topics_)))
         if self.method == "clusters":
             return -self.model_.transform(self._embed(texts))
         return self.model_.transform(self._weighted(self.vectorizer_.transform(texts)))
 
     def predict(self, X) -> np.ndarray:
         """The strongest topic of each text, (n,)."""
-        check_is_fitted(self)
+        check_is_fitted(self, "topics_")
         return self.transform(X).argmax(1)
 
 
