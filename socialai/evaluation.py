@@ -25,6 +25,7 @@ from socialai.validation import (
     check_number,
     check_numbers,
     generator_seed,
+    unmasked,
 )
 
 N_RESAMPLES = 2000
@@ -108,7 +109,8 @@ def bootstrap(
         units = [group_of.max() + 1]
         if statistic is np.mean and at_once:  # of groups it needs the sums and the sizes only
             statistic = _ratio_of_sums
-            arrays = (np.bincount(group_of, arrays[0]), np.bincount(group_of))
+            values = check_numbers(arrays[0], "array 0")
+            arrays = (np.bincount(group_of, values), np.bincount(group_of))
         else:
             rows_of = _rows_of_groups(group_of)
             at_once = False
@@ -296,8 +298,7 @@ def reliability(y_true, y_proba, bins: int = 10, classes=None) -> pd.DataFrame:
         raise UserError("probabilities lie between 0 and 1: some of these do not")
     if y_proba.ndim == 1:
         y_proba = np.column_stack([1 - y_proba, y_proba])  # (n, 2)
-    if classes is None:
-        classes = np.unique(y_true)
+    classes = np.unique(y_true) if classes is None else check_labels(classes, name="classes")
     if y_proba.shape[1] != len(classes):
         raise UserError(
             f"{y_proba.shape[1]} columns of probabilities for {len(classes)} classes: "
@@ -344,7 +345,9 @@ def threshold_by_cost(
     # Costs (n + 1,) when the first 0, 1, ... n cases are called positive.
     false_positives = np.concatenate([[0], np.cumsum(~positive)])
     false_negatives = positive.sum() - np.concatenate([[0], np.cumsum(positive)])
-    check_numbers([cost_false_positive, cost_false_negative], "the two costs", 0)
+    cost_false_positive, cost_false_negative = check_numbers(
+        [cost_false_positive, cost_false_negative], "the two costs", 0
+    )
     costs = cost_false_positive * false_positives + cost_false_negative * false_negatives
     costs = costs / len(ranked)
 
@@ -362,7 +365,9 @@ def mean_cost(
 ) -> float:
     """Mean cost per case of calling positive what scores >= threshold; see `threshold_by_cost`."""
     positive, scores = _truth(y_true, scores)
-    check_numbers([cost_false_positive, cost_false_negative], "the two costs", 0)
+    cost_false_positive, cost_false_negative = check_numbers(
+        [cost_false_positive, cost_false_negative], "the two costs", 0
+    )
     if not isinstance(threshold, Real) or np.isnan(threshold):  # it may be infinite: never
         raise UserError(f"threshold must be a number; it is {threshold!r}")
     called = scores >= threshold
@@ -373,7 +378,7 @@ def mean_cost(
 def _as_array(values, name: str) -> np.ndarray:
     """Values of any collection as an array of one axis at least, its rows."""
     with as_input_error(name):
-        array = np.asarray(list(values) if isinstance(values, Iterator) else values)
+        array = np.asarray(list(values) if isinstance(values, Iterator) else unmasked(values))
     if not array.ndim:
         raise UserError(f"{name}: a list is needed, not one {type(values).__name__}")
     return array

@@ -154,7 +154,8 @@ def check_list(values: Iterable, what: str, empty: bool = False) -> list:
 
     A text is no list: it would be taken for letters.
     """
-    if isinstance(values, (str, bytes, pd.DataFrame)) or not isinstance(values, Iterable):
+    no_list = isinstance(values, (str, bytes, pd.DataFrame)) or getattr(values, "ndim", 1) == 0
+    if no_list or not isinstance(values, Iterable):
         raise UserError(f"a list of {what} is needed, not one {type(values).__name__}")
     values = list(values)
     if not values and not empty:
@@ -162,12 +163,15 @@ def check_list(values: Iterable, what: str, empty: bool = False) -> list:
     return values
 
 
-def check_texts(texts: Iterable[str], name: str = "text", empty: bool = False) -> list[str]:
+def check_texts(
+    texts: Iterable[str], name: str = "text", empty: bool = False, ordered: bool = False
+) -> list[str]:
     """The texts as a list, each a string, `encodable`; one at least, unless it may be empty.
 
-    The keys of a mapping, such as {id: text}, are not taken for texts.
+    The keys of a mapping, such as {id: text}, are not taken for texts. ordered: something else,
+    such as labels, stands beside them, so that a set, which has no order, won't do.
     """
-    if isinstance(texts, Mapping):
+    if isinstance(texts, Mapping) or (ordered and isinstance(texts, (set, frozenset))):
         raise UserError(f"a list of {name}s is needed, not one {type(texts).__name__}")
     texts = check_list(texts, f"{name}s", empty)
     for place, text in enumerate(texts):
@@ -176,11 +180,26 @@ def check_texts(texts: Iterable[str], name: str = "text", empty: bool = False) -
     return list(map(encodable, texts))
 
 
+def check_wanted_words(words: Iterable[str], name: str, empty: bool = False) -> list[str]:
+    """Words to look for, as `check_texts` gives them; a blank one is in every text."""
+    words = check_texts(words, name, empty)
+    for place, word in enumerate(words):
+        if not word.strip():
+            raise UserError(f"{name} {place} is blank: leave it out")
+    return words
+
+
 def check_word_lists(
     lists: Iterable[Iterable[str]], what: str, empty: bool = False
 ) -> list[list[str]]:
     """Collections of words as lists, one at least, unless there may be none."""
     return [check_texts(words, "word", empty=True) for words in check_list(lists, what, empty)]
+
+
+def unmasked(values):
+    """The values themselves, or None for those that a mask hides: numpy would forget the mask."""
+    hidden = isinstance(values, np.ma.MaskedArray) and values.mask
+    return np.where(hidden, None, values.data) if np.any(hidden) else values
 
 
 def check_numbers(
@@ -200,10 +219,13 @@ def check_numbers(
     n: how many there must be. ndim: how many axes (None: any). whole: none has a fraction.
     missing: some may be NaN. above: all are larger than low, none equal. empty: there may be none.
     """
+    values = unmasked(values)
     try:
-        if hasattr(values, "dtype") and np.iscomplexobj(values):
-            raise TypeError("numpy would cut the imaginary part off")
-        array = np.asarray(values, dtype=float)
+        array = np.asarray(values)
+        if array.dtype.kind in "cmM":
+            raise TypeError("numpy would cut imaginary parts off, and count the units of times")
+        # A missing value of pandas becomes NaN only where it is asked for numbers at once.
+        array = np.asarray(array if isinstance(values, list) else values, dtype=float)
     except (TypeError, ValueError, OverflowError):
         raise UserError(
             f"{name}: numbers are needed, in rows of one length; got {_short(values)}"
@@ -281,7 +303,7 @@ def check_labels(
     labels, n: int | None = None, allowed: tuple | None = None, name: str = "labels"
 ) -> np.ndarray:
     """labels (n,) as an array, none missing; all of one type, or `allowed` ones only."""
-    given = labels
+    given = labels = unmasked(labels)
     with as_input_error(name):
         labels = np.asarray(labels)
     if labels.ndim != 1 or not len(labels):
@@ -293,7 +315,7 @@ def check_labels(
     # Looked for in the labels as given: numpy makes text of a mix, and NaN would be "nan".
     if not hasattr(given, "dtype"):
         given = np.asarray(list(given), dtype=object)
-    missing = pd.isna(given)
+    missing = pd.isna(given) | pd.isna(labels)
     if missing.any():
         raise UserError(
             f"{name}: {missing.sum()} are missing, the first in place {missing.argmax()}"
@@ -330,6 +352,7 @@ def check_matrix(
     low: the least that a number may be. shape: (n, d) where they are given. square: n is d.
     empty: n may be 0.
     """
+    X = unmasked(X)
     with as_input_error(name):
         axes = X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim
     if axes != 2:  # "Reshape your data" are the words that scikit-learn's own check looks for
@@ -339,6 +362,8 @@ def check_matrix(
     with as_input_error(name):
         kind = "csr" if sparse else False
         X = check_array(X, accept_sparse=kind, ensure_min_samples=0 if empty else 1)
+    if X.dtype.kind in "mM":
+        raise UserError(f"{name} must hold numbers; it holds {X.dtype}")
     for size, wanted, what in zip(X.shape, shape, ("rows", "columns"), strict=True):
         if wanted is not None and size != wanted:
             raise UserError(f"{name} has {size} {what}: {wanted} are needed")
@@ -349,6 +374,17 @@ def check_matrix(
     if low is not None and X.min() < low:
         raise UserError(f"{name} must be at least {low:g}; one number is {X.min():g}")
     return X
+
+
+def column_names(X, known: list | None = None) -> list | None:
+    """The names of the columns of X, where it is a frame.
+
+    UserError where they aren't the known ones, those of training, in their order.
+    """
+    names = list(X.columns) if hasattr(X, "columns") else None
+    if None not in (names, known) and names != known:
+        raise UserError(f"X has the columns {names}; in training it had {known}")
+    return names
 
 
 def sorted_ids(ids, name: str) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Sentiment: agreement, the lexicon's rules, soft labels, ordinal ratings, any frame."""
 
 import doctest
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -91,6 +92,12 @@ def test_vader_measures_by_hand():
     assert found["precision"] == pytest.approx((2 * 1 + 1 + 0.5) / 4)
     assert found["recall"] == pytest.approx((2 * 0.5 + 1 + 1) / 4)
     assert found["f1"] == pytest.approx((2 * 2 / 3 + 1 + 2 / 3) / 4)
+
+
+def test_with_an_answer_that_never_varies_there_is_no_correlation():
+    with warnings.catch_warnings(action="error"):
+        found = vader_measures([2, 1, -1, 0], [0.5] * 4)
+    assert np.isnan(found["r"]) and found["recall"] == 0.5
 
 
 LEXICON = {"good": 1.9, "horrible": -2.5, "funny": 1.9, ":)": 2.0}

@@ -2,6 +2,8 @@
 
 import errno
 import io
+import json
+import os
 import re
 import sys
 import time
@@ -11,6 +13,7 @@ from rich.console import Console
 from small_course import command, copy_package, write_notebook
 
 from socialai import files
+from socialai.apps import text_classification
 from socialai.cli import __main__, screen
 from socialai.course import build, progress, runs
 from socialai.errors import UserError
@@ -232,6 +235,59 @@ def test_the_package_is_a_command(tmp_path):
     root = copy_package(tmp_path / "repository")
     code, out, _ = command(root, "data", "list", module="socialai")
     assert code == 0 and "policy_posts" in out
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "latin-1", "gbk", "utf-16"])
+def test_what_is_printed_is_utf8_whatever_the_encoding_of_the_output(monkeypatch, encoding):
+    row = {"label": "差评 😀 é", "probability": 0.9}
+    monkeypatch.setattr(text_classification, "predict", lambda *_: [row])
+    monkeypatch.setattr(sys, "argv", ["socialai", "predict", "model", "file"])
+    out, err = (io.BytesIO(), io.BytesIO())
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(out, encoding))
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(err, encoding))
+    with pytest.raises(SystemExit) as stopped:
+        __main__.main()
+    assert not stopped.value.code and json.loads(out.getvalue().decode()) == row
+    monkeypatch.setattr(sys, "argv", ["socialai", "run", "差评\udcff"])
+    with pytest.raises(SystemExit) as stopped:
+        __main__.main()
+    sys.stderr.flush()
+    assert stopped.value.code == 2 and "差评" in err.getvalue().decode()
+
+
+@pytest.mark.parametrize("command", ["predict", "evaluate"])
+def test_a_closed_pipe_ends_the_command_without_a_word(monkeypatch, capsys, command):
+    scores = {"accuracy": [0.5, 0.4, 0.6], "macro_f1": [0.5, 0.4, 0.6], "per_class": {}}
+    monkeypatch.setattr(text_classification, "predict", lambda *_: [{"label": "a"}])
+    monkeypatch.setattr(text_classification, "evaluate", lambda *_: scores)
+    monkeypatch.setattr(sys, "argv", ["socialai", command, "model", "file"])
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "w") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        with pytest.raises(SystemExit) as stopped:
+            __main__.main()
+    assert stopped.value.code == 1 and capsys.readouterr().err == ""
+
+
+def test_a_standard_input_that_is_closed_is_told(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdin", None)
+    code, _, err = socialai(monkeypatch, capsys, "predict", "model")
+    assert (code, err) == (2, "socialai: standard input is closed: name a file\n")
+
+
+def test_what_a_user_wrote_is_shown_as_it_is(capsys, monkeypatch):
+    odd = ["[spam]", "[/ham]", "[bold]x", ":smile:", "a\\", "[link=x]", "好评"]
+    monkeypatch.setattr(screen, "console", Console(width=200))
+    screen.show(odd, [odd])
+    for text in odd:
+        screen.say(text)
+    said = capsys.readouterr().out
+    assert all(said.count(text) >= 3 for text in odd)
+    with screen.training() as (tell, _):
+        for text in odd:
+            tell(text)
+    assert capsys.readouterr().err.splitlines() == odd
 
 
 def test_a_log_gets_few_lines(repository, monkeypatch):

@@ -5,6 +5,7 @@ same gives the same, and what can't be used raises UserError.
 """
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import NamedTuple
 
 import igraph
@@ -721,3 +722,98 @@ CORNERS = torch.zeros(4, dtype=torch.long)
 )
 def test_what_a_formula_would_take_for_something_else_is_told(call):
     told(call)
+
+
+MASKED = np.ma.array([1.0, 0.0, 1.0], mask=[0, 1, 0])
+SPANS = pd.Series(pd.to_timedelta([1, 2, 3], "D"))
+DAYS = pd.Series(pd.date_range("2024-01-01", periods=3))
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("values", [MASKED, SPANS, DAYS], ids=["masked", "spans", "days"])
+def test_neither_masked_numbers_nor_times_are_numbers(name, values):
+    if name != "ratings of agreement" or values is not MASKED:
+        told(lambda: NUMBERS[name][0](values))
+
+
+def test_a_masked_rating_is_a_missing_one():
+    ratings = np.array([[1, 1, 9], [2, 2, 9], [3, 2, 9]])
+    masked = np.ma.array(ratings, mask=ratings == 9)
+    expected = sentiment.krippendorff_alpha(ratings[:, :2])
+    assert sentiment.krippendorff_alpha(masked) == expected
+
+
+@pytest.mark.parametrize("name", MATRICES)
+def test_masked_numbers_and_times_are_no_matrix(name):
+    case = MATRICES[name]
+    told(lambda: case.call(np.ma.array(case.clean, mask=case.clean == case.clean[0, 0])))
+    told(lambda: case.call(case.clean.astype("m8[D]")))
+
+
+@pytest.mark.parametrize("y", [np.ma.array([0, 1, 0, 1], mask=[1, 0, 0, 0])])
+def test_a_masked_label_is_missing(y):
+    square = np.array([[0.0, 1], [1, 0], [0, 2], [2, 0]])
+    told(lambda: moderation.Prototypes().fit(square, y))
+    told(lambda: sentiment.OrdinalRegression().fit(square, y))
+    told(lambda: evaluation.evaluate(y, [0, 1, 0, 1]))
+    told(lambda: evaluation.bootstrap(np.mean, y))
+
+
+COLUMNS = pd.DataFrame({"a": [0.0, 1, 2, 3], "b": [3.0, 1, 2, 0]})
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        moderation.Prototypes().fit(COLUMNS, [0, 1, 0, 1]).predict,
+        sentiment.OrdinalRegression().fit(COLUMNS, [0, 1, 0, 1]).predict,
+        sentiment.SoftLabelClassifier().fit(COLUMNS, [[0.5, 0.5], [0.1, 0.9]] * 2).predict,
+        advertising.LinUCB().fit(["x", "y"] * 2, [1, 0, 0, 1], COLUMNS).predict,
+        DiscreteHazard().fit(COLUMNS, [3, 1, 2, 1], [1, 0, 1, 1]).predict_survival,
+    ],
+)
+def test_columns_in_another_order_than_in_training_are_told(ask):
+    assert len(ask(COLUMNS)) == 4
+    told(lambda: ask(COLUMNS[["b", "a"]]))
+
+
+def test_whole_numbers_may_be_floats_and_numbers_decimals():
+    graph = network.make_graph(TIES)
+    A = network.adjacency(graph)
+    assert (network.pagerank(A, Decimal("0.85"), max_iter=500.0) == network.pagerank(A)).all()
+    cascades = network.Cascades(graph, Decimal("0.5"), 20.0, weighted=True)
+    expected = network.Cascades(graph, 0.5, 20, weighted=True)
+    assert (cascades.spread([1]) == expected.spread([1])).all()
+    labels = dict.fromkeys(graph, 0)
+    assert network.modularity(graph, labels, Decimal(1)) == network.modularity(graph, labels)
+    table = evaluation.threshold_by_cost([1, 0, 1], [0.1, 0.2, 0.3], Decimal(1), Decimal(2))
+    assert table == evaluation.threshold_by_cost([1, 0, 1], [0.1, 0.2, 0.3], 1, 2)
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    y = (X[:, 0] > 0).astype(int)
+    queue = moderation.review_queue(
+        LogisticRegression(), X, y, X, y, start=20.0, batch=5.0, rounds=2.0
+    )
+    assert queue["labels"].tolist() == [20, 25, 30]
+
+
+@pytest.mark.parametrize("method", network.COMMUNITY_METHODS)
+def test_weights_of_igraph_are_the_numbers_that_they_say(method):
+    graph = network.to_igraph(network.make_graph(TIES, weight="weight"))
+    expected = network.find_communities(graph, method, k=2)
+    graph.es["weight"] = [str(weight) for weight in graph.es["weight"]]
+    assert (network.find_communities(graph, method, k=2) == expected).all()
+
+
+@pytest.mark.parametrize("classes", [2, ["a", None], "ab", {"a", "b"}])
+def test_classes_of_probabilities_are_a_list_of_labels(classes):
+    told(lambda: evaluation.reliability(["a", "b"], np.eye(2), classes=classes), "classes")
+
+
+def test_the_mean_of_groups_is_one_of_numbers():
+    told(lambda: evaluation.bootstrap(np.mean, ["x", "y"], groups=[0, 1]), "numbers are needed")
+
+
+def test_training_that_diverges_is_told():
+    ties = {1: "a", 6: "b"}
+    model = network.GCNClassifier(learning_rate=1e30, epochs=20, device="cpu")
+    told(lambda: model.fit(TIES, ties), "lower learning rate")

@@ -1,17 +1,21 @@
 """Whatever a user gives a text estimator: the right result, or one line that says what is wrong."""
 
 import tempfile
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from tiny_encoder import write_tiny_encoder
 
 from socialai import files
-from socialai.apps.moderation import KeywordList, texts_and_labels
+from socialai.apps import pinyin
+from socialai.apps.moderation import KeywordList, evade, texts_and_labels
 from socialai.apps.sentiment import LexiconSentiment, SentimentClassifier
 from socialai.apps.topics import TopicModel
 from socialai.errors import UserError
@@ -20,7 +24,9 @@ from socialai.models.baselines import build_baseline
 from socialai.models.bert import BertTextClassifier
 from socialai.models.count_model import CountModel
 from socialai.models.encoders import FrozenEncoder
-from socialai.preprocessing.word_vectors import WordVectors
+from socialai.preprocessing.cleaning import clean, fold_width
+from socialai.preprocessing.duplicates import jaccard
+from socialai.preprocessing.word_vectors import WordVectors, cooccurrences, ppmi
 from socialai.validation import generator_seed
 
 FOLDER = tempfile.TemporaryDirectory(prefix="tiny_encoder_")
@@ -391,3 +397,122 @@ def test_other_functions_of_texts_take_none_half_a_pair_and_any_seed():
     assert pretraining.fill_masks(MASKED, TOKENIZER, "很[MASK]\ud83d") == whole
     drawn = pretraining.continue_text(CAUSAL, TOKENIZER, "很\ud83d", n=5, seed=-1)
     assert drawn == pretraining.continue_text(CAUSAL, TOKENIZER, "很", n=5, seed=2**32 - 1)
+
+
+@pytest.mark.parametrize("texts", [np.array("很好"), np.array("很好", dtype=object)])
+def test_one_text_in_an_array_is_no_list(texts):
+    assert "a list of texts is needed" in refused(fitted("keywords").predict, texts)
+
+
+@every_classifier
+def test_a_set_of_texts_has_no_order_that_labels_could_follow(name):
+    says = refused(clone(ESTIMATORS[name]).fit, set(TEXTS), [0, 1])
+    assert says == "a list of texts is needed, not one set"
+
+
+def test_a_blank_word_is_looked_for_in_no_text():
+    model = KeywordList(words=["红包", ""])
+    assert refused(model.fit, TEXTS, Y) == "listed word 1 is blank: leave it out"
+    assert refused(evade, "领红包", "zero width", [" "]) == "target 0 is blank: leave it out"
+
+
+def test_a_lexicon_is_read_in_lower_case_and_its_valences_are_numbers():
+    expected = LexiconSentiment({"good": 1.9}).fit().decision_function(["good", "Very GOOD"])
+    for lexicon in ({"Good": 1.9}, {"good": "1.9"}, {"good": Decimal("1.9")}):
+        found = LexiconSentiment(lexicon).fit().decision_function(["good", "Very GOOD"])
+        assert found.tolist() == expected.tolist()
+
+
+def test_columns_of_any_name_are_learned_from_and_lists_are_no_labels():
+    frame = pd.DataFrame({"text": TEXTS, "label": Y})
+    names = pd.MultiIndex.from_tuples([("a", "text"), ("a", "label")])
+    model = SentimentClassifier("tfidf").fit_frame(frame.set_axis(names, axis=1), *names)
+    assert model.predict(TEXTS[:2]).tolist() == Y[:2]
+    lists = frame.assign(label=[[y] for y in Y])
+    assert "'label'" in refused(SentimentClassifier("tfidf").fit_frame, lists)
+
+
+@pytest.mark.parametrize("analyzer", [lambda text: None, lambda text: [[text]]])
+def test_an_analyzer_gives_words(analyzer):
+    model = TopicModel(n_topics=2, analyzer=analyzer)
+    assert "analyzer must give the words" in refused(model.fit, TEXTS)
+
+
+def test_topics_of_embeddings_ask_for_as_wide_ones():
+    model = TopicModel("clusters", 2, analyzer=list, max_df=0.9, encoder=ENCODER, device="cpu")
+    model.fit(TEXTS, embeddings=np.eye(16)[:, :8])
+    assert "8 numbers, the encoder gives 16" in refused(model.predict, TEXTS)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: cooccurrences([[0, 5]], 2),
+        lambda: cooccurrences([[0, 0.5]], 2),
+        lambda: cooccurrences(["ab"], 2),
+        lambda: cooccurrences([[0, 1]], 2, window=0),
+        lambda: ppmi(np.array([[-1.0, 1], [1, 0]])),
+        lambda: ppmi(np.array([[np.nan, 1], [1, 0]])),
+        lambda: WordVectors(1, min_count=1).fit([["a", "b", "c"]]).nearest(["a"]),
+        lambda: jaccard(["a"], ["a"]),
+        lambda: clean("a", rules=["fold_width"]),
+        lambda: clean("a", rules=fold_width),
+        lambda: COUNTED.probability([0, 1], [0, 1, 2]),
+    ],
+)
+def test_what_tools_of_texts_would_take_for_something_else_is_told(call):
+    refused(call)
+
+
+def test_counts_may_be_kept_in_any_matrix():
+    counts = cooccurrences([[0, 1, 1]], 2)
+    assert (ppmi(counts.toarray()) != ppmi(counts)).nnz == 0
+
+
+def test_settings_of_numpy_are_saved(tmp_path):
+    settings = {"max_length": np.int64(16), "dropout": np.float32(0.5), "batch_size": np.int8(8)}
+    model = BertTextClassifier(ENCODER, epochs=1, device="cpu", **settings).fit(TEXTS, Y)
+    model.save(tmp_path)
+    assert BertTextClassifier.load(tmp_path, "cpu").get_params()["max_length"] == 16
+
+
+def test_labels_that_can_not_be_saved_are_told_and_those_of_a_tensor_are_numbers():
+    model = clone(ESTIMATORS["bert"])
+    assert "labels must be text" in refused(model.fit, TEXTS, [Fraction(y + 1, 3) for y in Y])
+    assert model.fit(TEXTS, torch.tensor(Y)).classes_.tolist() == [0, 1]
+    assert "missing" in refused(model.fit, TEXTS, torch.tensor([NAN, *Y[1:]]))
+
+
+def test_a_longest_text_is_checked_when_asked_too():
+    model = FrozenEncoder(ENCODER, device="cpu").fit().set_params(max_length=1000)
+    assert "at most 128" in refused(model.transform, TEXTS)
+    assert "a whole number is needed" in refused(FrozenEncoder(ENCODER, max_length=9.0).fit)
+
+
+PAIRS = pd.DataFrame({"characters": ["很好"], "syllables": [["hen", "hao"]]})
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: pinyin.build_lexicon(PAIRS.assign(syllables=[["hen"]])),
+        lambda: pinyin.build_lexicon(PAIRS.assign(syllables=["hen hao"])),
+        lambda: pinyin.build_lexicon(PAIRS.assign(characters=[3])),
+        lambda: pinyin.in_lexicon(PAIRS[["characters"]], {"hen": {"很": 1.0}}),
+        lambda: pinyin.in_lexicon(PAIRS, ["hen"]),
+        lambda: pinyin.Codec({"hen": "很"}),
+        lambda: pinyin.Codec({"hen": {}}),
+        lambda: pinyin.Codec({"hen": {"很": -1.0}}),
+        lambda: pinyin.viterbi(pinyin.NGram(2, ["很好"]), [["很"]]),
+        lambda: pinyin.viterbi(pinyin.NGram(2, ["很好"]), [{"很": NAN}]),
+        lambda: pinyin.character_errors({"很好"}, {"很好"}),
+        lambda: pinyin.split_sentences("很好", shortest="1"),
+    ],
+)
+def test_what_is_no_sentence_with_its_pinyin_is_told(call):
+    refused(call)
+
+
+def test_reviews_without_sentences_give_no_pairs():
+    pairs = pinyin.sentence_pairs(pd.DataFrame({"text": ["abc"]}))
+    assert pairs.shape == (0, 2) and len(pinyin.in_lexicon(pairs, {"hen": {"很": 1.0}})) == 0

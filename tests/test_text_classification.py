@@ -2,18 +2,21 @@
 
 import io
 import json
+import multiprocessing
 import os
 import time
 
 import numpy as np
 import pandas as pd
 import pytest
+from tiny_encoder import write_tiny_encoder
 from typer.testing import CliRunner
 
 from socialai import data
 from socialai.apps import text_classification
 from socialai.cli import screen
 from socialai.cli.__main__ import app, main
+from socialai.data import outputs
 from socialai.errors import UserError
 from socialai.models.bert import BertTextClassifier
 
@@ -43,6 +46,19 @@ def done(tmp_path_factory):
         tell=silent,
     )
     return folder, metrics
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """What makes an estimator that is fine-tuned in no time."""
+    encoder = write_tiny_encoder(tmp_path_factory.mktemp("encoder"))
+    return lambda seed=0: BertTextClassifier(encoder, epochs=1, max_length=16, seed=seed)
+
+
+def two_kinds(labels, n=20, text="很好{i}"):
+    """A CSV file's content: n texts of each label in turn."""
+    rows = [f"{text.format(i=i)},{labels[i % len(labels)]}\n" for i in range(n * len(labels))]
+    return "text,label\n" + "".join(rows)
 
 
 def silent(line):
@@ -128,7 +144,9 @@ def test_a_damaged_model_is_not_loaded(done, tmp_path):
             "text,label\n" + "".join(f"t{i},1\n" for i in range(20)),
             r"1 different labels \('1'\): 2 to 50",
         ),
-        ("text,label\n" + "".join(f"t{i},{i}\n" for i in range(60)), "60 different labels"),
+        ("text,label\n" + "".join(f"t{i},{i % 51}\n" for i in range(102)), "51 different labels"),
+        ("text;label\na;1\n", "the separator seems to be ';'"),
+        ("text,label\nwell, a,1\nb,2\n", "row 1 has more cells than the header"),
         (
             "text,label\n" + "".join(f"t{i},1\n" for i in range(20)) + "x,2\n",
             "label '2' has a single text",
@@ -140,6 +158,136 @@ def test_a_bad_training_file_is_one_line_and_nothing_is_written(tmp_path, conten
     with pytest.raises(UserError, match=message) as caught:
         text_classification.finetune(tmp_path / "train.csv", tmp_path / "out")
     assert "\n" not in str(caught.value) and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("labels", "shown"),
+    [
+        (["007", "7"], ["007", "7"]),
+        (["1", "True", "1.0"], ["1", "1.0", "True"]),
+        ([" 差评", "差评 ", "好评\u3000", "\xa0好评"], ["好评", "差评"]),
+        (["[spam]", "[/ham]", ":smile:", "😀"], ["[/ham]", "[spam]", ":smile:", "😀"]),
+        (["NA", "null"], ["NA", "null"]),
+    ],
+)
+def test_a_label_is_the_text_in_its_cell_from_training_to_prediction(tmp_path, tiny, labels, shown):
+    train, test = (tmp_path / "train.csv", tmp_path / "test.csv")
+    train.write_text(two_kinds(labels), encoding="utf-8")
+    test.write_text(two_kinds(labels[:1], 3), encoding="utf-8")
+    out = tmp_path / "out"
+    metrics = text_classification.finetune(train, out, test, tiny(), ["tfidf"], tell=silent)
+    assert sorted(metrics["validation"]["per_class"]) == sorted(shown)
+    for options in ([], ["--json"]):
+        said = CliRunner().invoke(app, ["evaluate", str(out), str(train), *options])
+        assert said.exit_code == 0 and all(label in said.stdout for label in shown)
+    said = CliRunner().invoke(app, ["predict", str(out)], input="很好\u2028太差\r\n\n喜欢\r失望")
+    lines = [json.loads(line) for line in said.stdout.splitlines()]
+    assert len(lines) == 3 and {line["label"] for line in lines} <= set(shown)
+
+
+def test_of_two_finetunings_into_one_folder_the_second_is_refused(tmp_path, tiny):
+    train = tmp_path / "train.csv"
+    train.write_text(two_kinds("ab"), encoding="utf-8")
+    out = tmp_path / "out"
+    with outputs.claimed(out):
+        with pytest.raises(UserError, match="out is being written by another process"):
+            text_classification.finetune(train, out, None, tiny(), [], tell=silent)
+        with pytest.raises(UserError, match="no fine-tuned model"):
+            text_classification.load(out)
+    text_classification.finetune(train, out, None, tiny(), [], tell=silent)
+    assert {path.name for path in out.iterdir()} == {"model", "metrics.json"}
+    with pytest.raises(UserError, match="not an empty folder"):
+        text_classification.finetune(train, out, None, tiny(), [], tell=silent)
+
+
+def claim(folder, start):
+    """Whether this process got the folder and wrote into it."""
+    start.wait()
+    try:
+        with outputs.claimed(folder):
+            time.sleep(0.05)
+            (folder / str(os.getpid())).touch()
+    except UserError:
+        os._exit(1)
+    os._exit(0)
+
+
+def test_a_folder_is_one_processs_own_from_the_check_on(tmp_path):
+    fork = multiprocessing.get_context("fork")
+    for turn in range(5):
+        folder = tmp_path / str(turn)
+        start = fork.Event()
+        claims = [fork.Process(target=claim, args=(folder, start)) for _ in range(6)]
+        for process in claims:
+            process.start()
+        start.set()
+        for process in claims:
+            process.join()
+        assert sorted(process.exitcode for process in claims) == [0, 1, 1, 1, 1, 1]
+        assert len(list(folder.iterdir())) == 1
+
+
+def test_a_folder_that_was_filled_since_it_was_looked_at_is_refused(tmp_path, monkeypatch):
+    class LateLock(outputs.filelock.FileLock):
+        def acquire(self):
+            (tmp_path / "model").mkdir()  # by a process that ended just now
+            return super().acquire()
+
+    monkeypatch.setattr(outputs.filelock, "FileLock", LateLock)
+    with pytest.raises(UserError, match="not an empty folder"), outputs.claimed(tmp_path):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_folder_holds_model_and_metrics_or_neither(tmp_path, tiny, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(text_classification, "write_json", full)
+    train = tmp_path / "train.csv"
+    train.write_text(two_kinds("ab"), encoding="utf-8")
+    with pytest.raises(UserError, match="out can't be written: No space left on device"):
+        text_classification.finetune(train, tmp_path / "out", None, tiny(), [], tell=silent)
+    assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize("seed", [-1, 99_999_999_999, -(10**30)])
+def test_a_seed_may_be_any_integer(tmp_path, tiny, seed):
+    train = tmp_path / "train.csv"
+    train.write_text(two_kinds("ab"), encoding="utf-8")
+    encoder = tiny().encoder
+    arguments = ["finetune", str(train), "--out", str(tmp_path / "out"), "--seed", str(seed)]
+    said = CliRunner().invoke(app, [*arguments, "--encoder", encoder, "--epochs", "1"])
+    assert said.exit_code == 0, said.output
+    written = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert written["settings"]["seed"] == seed
+    in_range = text_classification.split_for_training(REVIEWS, 50, seed % 2**32)[0]
+    assert text_classification.split_for_training(REVIEWS, 50, seed)[0].equals(in_range)
+    parts = zip(data.split(REVIEWS, seed=seed), data.split(REVIEWS, seed=seed % 2**32), strict=True)
+    assert all(part.equals(same) for part, same in parts)
+
+
+@pytest.mark.parametrize("max_train", [2, 30, 35, 36, 37])
+def test_training_takes_so_many_texts_at_most(max_train):
+    frame = pd.DataFrame({"text": [f"t{i}" for i in range(40)], "label": ["a", "b"] * 20})
+    train, _, counts = text_classification.split_for_training(frame, max_train)
+    assert len(train) == counts["train"] <= max_train and set(train["label"]) == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("labels", "max_train", "message"),
+    [
+        (["a", "b"] * 200 + ["c"] * 6, 5, "among 5 texts to train on there is none of label 'c'"),
+        (["a", "b"] * 5 + ["c"] * 2, 4, "can't draw 4 of 9 texts to train on"),
+    ],
+)
+def test_each_label_is_trained_on_or_it_is_said_that_one_is_not(labels, max_train, message):
+    frame = pd.DataFrame({"text": [f"t{i}" for i in range(len(labels))], "label": labels})
+    with pytest.raises(UserError, match=message):
+        text_classification.split_for_training(frame, max_train)
+    lost = pd.DataFrame({"text": ["x", "x"], "label": ["a", "d"]})
+    with pytest.raises(UserError, match="every text of label 'd' occurs with another label"):
+        text_classification.split_for_training(pd.concat([frame, lost]))
 
 
 def test_a_label_seen_only_in_test_and_a_full_output_folder(tmp_path):

@@ -12,16 +12,15 @@ What `socialai finetune`, `evaluate` and `predict` do:
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-import filelock
 import pandas as pd
 from sklearn.model_selection import train_test_split
 
 from socialai import data, evaluation
+from socialai.data.outputs import claimed
 from socialai.data.own_csv import read_csv, read_texts
 from socialai.errors import UserError
 from socialai.files import read_json, sha256, unfinished, write_json
@@ -32,7 +31,6 @@ from socialai.validation import generator_seed
 MAX_CLASSES = 50
 MAX_VALIDATION = 2000  # texts
 SHOWN = 5  # how many labels an error names
-LOCK = ".lock"  # in an output folder as long as a fine-tuning writes into it
 
 
 def finetune(
@@ -209,41 +207,6 @@ def split_for_training(
         "validation": n_validation,
     }
     return train.reset_index(drop=True), validation.reset_index(drop=True), counts
-
-
-@contextmanager
-def claimed(out: Path) -> Iterator[None]:
-    """Keep an output folder, new or empty, for this process until the block ends.
-
-    Raises UserError, before any work is done, when it isn't empty, can't be made, or is another
-    process's at this time.
-    """
-    lock = filelock.FileLock(out / LOCK, timeout=0)
-    try:
-        _check_empty(out)
-        out.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except filelock.Timeout:
-        raise UserError(f"another fine-tuning writes into {out} now: name another folder") from None
-    except NotImplementedError:  # a disk without locks
-        pass
-    except OSError as error:
-        raise UserError(f"{out} can't be made or written to: {error.strerror or error}") from None
-    try:
-        _check_empty(out)  # another process may have ended since
-        yield
-    finally:
-        with suppress(OSError):
-            (out / LOCK).unlink()
-        lock.release()
-
-
-def _check_empty(out: Path) -> None:
-    """Nothing stands in the way of an output folder."""
-    if out.exists() and (not out.is_dir() or any(path.name != LOCK for path in out.iterdir())):
-        raise UserError(
-            f"{out} exists already and is not an empty folder: name another, or remove it"
-        )
 
 
 def check_known_labels(test: pd.DataFrame, known: set[str]) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from socialai.cli.screen import say, show, training
+from socialai.errors import UserError
 
 app = typer.Typer()
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps")]
@@ -119,6 +120,8 @@ def predict(
     """Print a JSON line a text: label, probability. Example: echo 很好 | socialai predict model"""
     from socialai.apps import text_classification
 
+    if file == "-" and sys.stdin is None:
+        raise UserError("standard input is closed: name a file")
     source = sys.stdin.buffer if file == "-" else Path(file)
     for row in text_classification.predict(model, source, device):
         print(json.dumps(row, ensure_ascii=False))

@@ -25,7 +25,7 @@ SEPARATORS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}  # by the suffix, in any 
 OTHER_SEPARATORS = (",", ";", "\t", "|")  # that a file may turn out to have
 SHOWN = 5  # how many row numbers an error names
 SHOWN_NAMES = 10  # and how many columns
-BLOCK = 2**22  # bytes
+BLOCK = 2**20  # bytes
 LONGEST_CELL = 2**31 - 1  # characters: the most that Python's csv module can be told
 # What a file begins with that is no text in UTF-8.
 BEGINNINGS = {
@@ -185,64 +185,80 @@ def _read_fast(
     file: BinaryIO, n_columns: int, places: dict[str, int], separator: str
 ) -> pd.DataFrame | None:
     """The columns at these places by pyarrow; None where it may differ from Python's csv module."""
-    if not _is_plain(file, separator, places["text"] == n_columns - 1):
-        return None
     file.seek(0)
+    plain = _PlainFile(file, separator, places["text"] == n_columns - 1)
     names = [str(place) for place in range(n_columns)]
     types = {names[place]: pa.large_string() for place in places.values()}
     try:
         table = arrow_csv.read_csv(
-            pa.PythonFile(file, "r"),
+            pa.PythonFile(plain, "r"),
             arrow_csv.ReadOptions(use_threads=False, block_size=BLOCK, column_names=names),
             arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True),
             arrow_csv.ConvertOptions(include_columns=list(types), column_types=types),
         )
     except pa.ArrowInvalid:  # rows of different lengths, or one that is very long
         return None
+    if not plain.to_its_end():
+        return None
     table = table.slice(1)  # without the header
     return pd.DataFrame({name: table[names[place]].to_pandas() for name, place in places.items()})
 
 
-def _is_plain(file: BinaryIO, separator: str, text_is_last: bool) -> bool:
-    r"""Whether quotes and line ends leave no doubt, so that any parser reads the same rows.
+class _PlainFile:
+    r"""A CSV file for pyarrow, which ends where another parser might read other rows from it.
 
     Every first, third, ... quote must stand at the beginning of a cell and every second one at its
     end, or each beside another quote; \r must not stand alone; and where the text ends its row,
     lines must end in one way, or a \r could belong to it.
     """
-    edges = np.zeros(256, dtype=bool)  # which bytes may stand at the outside of a quote
-    edges[list(b'\r\n"' + separator.encode())] = True
-    file.seek(0)
-    carry = b"\n"  # the byte before what comes, and one that waits for its neighbour
-    open_quote = n_feeds = n_returns = 0
-    while True:
-        block = file.read(BLOCK)
-        if block.startswith(codecs.BOM_UTF8) and len(carry) == 1:
-            block = block.removeprefix(codecs.BOM_UTF8)
-        content = carry + (block or separator.encode())
+
+    closed = False
+
+    def __init__(self, file: BinaryIO, separator: str, text_is_last: bool):
+        self.file = file
+        self.separator = separator.encode()
+        self.text_is_last = text_is_last
+        self.outside = np.zeros(256, dtype=bool)  # the bytes that may stand outside of a quote
+        self.outside[list(b'\r\n"' + self.separator)] = True
+        self.carry = b"\n"  # the byte before what comes, and one that waits for its neighbour
+        self.held = b""
+        self.is_plain = True
+        self.open_quote = self.n_feeds = self.n_returns = 0
+
+    def read(self, size: int) -> bytes:
+        """The next bytes, none of them any more once the file is not plain."""
+        block = self.held + self.file.read(size - len(self.held))
+        # pyarrow loses a \n inside a quote that begins a block, behind a \r that ended the last.
+        self.held = b"\r" if len(block) > 1 and block.endswith(b"\r") else b""
+        block = block[: len(block) - len(self.held)]
+        first = len(self.carry) == 1
+        if block and self.is_plain:
+            self._look_at(block.removeprefix(codecs.BOM_UTF8) if first else block)
+        return block if self.is_plain else b""
+
+    def to_its_end(self) -> bool:
+        """Whether the whole file, which has been read, is plain."""
+        self._look_at(self.separator)
+        one_end = not self.text_is_last or self.n_returns in (0, self.n_feeds)
+        return self.is_plain and not self.open_quote and one_end
+
+    def _look_at(self, block: bytes) -> None:
+        content = self.carry + block
         data = np.frombuffer(content, np.uint8)
-        if b"\0" in content:
-            return False
+        self.is_plain &= b"\0" not in content
         if b'"' in content:
             quotes = np.flatnonzero(data[1:-1] == ord('"')) + 1
-            before = data[quotes[open_quote::2] - 1]
-            after = data[quotes[1 - open_quote :: 2] + 1]
-            if not (edges[before].all() and edges[after].all()):
-                return False
-            open_quote = (open_quote + len(quotes)) % 2
-        if open_quote and content.endswith(b"\r"):  # pyarrow loses a \n that begins its next block
-            return False
+            before = data[quotes[self.open_quote :: 2] - 1]
+            after = data[quotes[1 - self.open_quote :: 2] + 1]
+            self.is_plain &= bool(self.outside[before].all() and self.outside[after].all())
+            self.open_quote = (self.open_quote + len(quotes)) % 2
         if b"\r" in content:
             returns = np.flatnonzero(data[1:-1] == ord("\r")) + 1
-            if (data[returns + 1] != ord("\n")).any():
-                return False
-            n_returns += len(returns)
-        if not block:
-            break
-        if text_is_last:
-            n_feeds += block.count(b"\n")
-        carry = content[-2:]
-    return not open_quote and (not text_is_last or n_returns in (0, n_feeds))
+            self.is_plain &= bool((data[returns + 1] == ord("\n")).all())
+            self.n_returns += len(returns)
+        if self.text_is_last:
+            self.n_feeds += block.count(b"\n")
+        self.carry = content[-2:]
 
 
 def _rows(

@@ -40,19 +40,19 @@ class _TextPipeline(Pipeline):
     """A pipeline on raw texts: any collection of strings, which is checked, as are the labels."""
 
     def fit(self, X, y=None, **options):
-        texts = check_texts(X)
+        texts = check_texts(X, ordered=y is not None)
         if y is not None:
             y = check_labels(y, len(texts))
         with as_input_error():  # what else can be wrong: one class only, texts of blanks only
             return super().fit(texts, y, **options)
 
     def fit_transform(self, X, y=None, **options):
-        texts = check_texts(X)
+        texts = check_texts(X, ordered=y is not None)
         return self.fit(texts, y, **options).transform(texts)
 
     def score(self, X, y=None, **options):
         check_is_fitted(self)
-        texts = check_texts(X)
+        texts = check_texts(X, ordered=True)
         return super().score(texts, check_labels(y, len(texts)), **options)
 
     transform = _on_checked_texts("transform")

@@ -104,8 +104,8 @@ def build_classifier(
     DataUnavailable when it can't be reached.
     """
     check_choice(pooling, POOLINGS, "pooling")
-    check_number(dropout, "dropout", 0, 1)
-    check_number(encoder_dropout, "encoder_dropout", 0, 1)
+    dropout = float(check_number(dropout, "dropout", 0, 1))
+    encoder_dropout = float(check_number(encoder_dropout, "encoder_dropout", 0, 1))
     config = load_config(encoder)
 
     # the encoder's own configuration, and what prediction needs beside it
@@ -118,7 +118,7 @@ def build_classifier(
             "hidden_dropout_prob": encoder_dropout,
             "attention_probs_dropout_prob": encoder_dropout,
             "text_prefix": getattr(config, "text_prefix", ""),
-            "max_length_tokens": max_length,
+            "max_length_tokens": int(max_length),
             "classes": classes,
         }
     )
@@ -231,7 +231,7 @@ class BertTextClassifier(ClassifierMixin, BaseEstimator):
         check_choice(self.optimizer, OPTIMIZERS, "optimizer")
         check_bert_settings(self)
         seed = generator_seed(self.seed)
-        texts = check_texts(X)
+        texts = check_texts(X, ordered=True)
         classes, targets = np.unique(check_bert_labels(y, len(texts)), return_inverse=True)
         if len(classes) < 2:
             raise UserError(f"one class only ({classes.tolist()}): a classifier needs two or more")

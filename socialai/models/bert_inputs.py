@@ -4,7 +4,6 @@ All of it is checked before anything is trained, and the settings are kept with 
 """
 
 import os
-from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from socialai.models.device import PRECISIONS
 from socialai.models.encoders import POOLINGS
 from socialai.validation import check_choice, check_labels, check_settings, check_texts
 
+PLAIN = (str, int, float, np.number, np.bool_)
 SHARE = {"low": 0, "high": 1}
 AT_LEAST_ONE = {"low": 1, "whole": True}
 
@@ -42,7 +42,7 @@ def check_bert_settings(model: BaseEstimator) -> None:
 def check_bert_labels(y, n: int, name: str = "labels") -> np.ndarray:
     """Labels (n,) that the configuration of a saved model can hold."""
     labels = check_labels(y, n, name=name)
-    plain = all(isinstance(label, (str, Real)) for label in labels.tolist())
+    plain = all(isinstance(label, PLAIN) for label in labels.tolist())
     if labels.dtype.kind in "mM" or not plain:
         raise UserError(f"{name} must be text, numbers, or True and False")
     return labels
@@ -52,7 +52,7 @@ def check_validation(validation: tuple, classes: np.ndarray) -> tuple[list[str],
     """(texts, labels) to validate on, if each label is one of the classes."""
     if not isinstance(validation, (tuple, list)) or len(validation) != 2:
         raise UserError("validation: a pair (texts, labels) is needed")
-    texts = check_texts(validation[0], "validation text")
+    texts = check_texts(validation[0], "validation text", ordered=True)
     labels = check_bert_labels(validation[1], len(texts), "validation labels")
     if unknown := sorted(set(labels.tolist()) - set(classes.tolist()), key=str):
         raise UserError(f"labels in validation that training doesn't have: {unknown}")

@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from socialai.errors import UserError
 from socialai.models.pretraining import IGNORED
-from socialai.validation import check_list, check_number, check_numbers
+from socialai.validation import as_input_error, check_list, check_number, check_numbers
 
 WEIGHTS = tuple(np.round(np.arange(0.05, 1.0, 0.05), 2))
 
@@ -76,7 +76,7 @@ class CountModel(BaseEstimator):
         self._keys, self._counts = np.unique(keys, return_counts=True)
         self._contexts = np.bincount(previous, minlength=self.n_vocab_)  # (V,)
 
-        self.weight_ = self.weight
+        self.weight_ = self.weight if self.weight is None else float(self.weight)
         if self.weight is None:
             pairs = _neighbours(validation, self.n_vocab_, "validation text")
             self.weight_ = min(WEIGHTS, key=lambda weight: self._bigram_loss(*pairs, weight))
@@ -88,6 +88,8 @@ class CountModel(BaseEstimator):
         rule = {"low": 0, "high": self.n_vocab_ - 1, "whole": True, "ndim": None, "empty": True}
         previous = check_numbers(previous, "previous tokens", **rule).astype(np.int64)
         following = check_numbers(following, "following tokens", **rule).astype(np.int64)
+        with as_input_error("previous and following tokens"):
+            previous, following = np.broadcast_arrays(previous, following)
         return self._probability(previous, following, self.weight_)
 
     def losses(self, ids: list[list[int]]) -> dict[str, float]:

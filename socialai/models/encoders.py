@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from difflib import get_close_matches
 from functools import lru_cache
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -105,6 +106,8 @@ def check_max_length(max_length: int, tokenizer, config) -> int:
     """max_length, if it leaves a text one token at least, and the encoder has so many positions."""
     taken = len(encode(tokenizer, [""], getattr(config, "text_prefix", ""))[0])
     positions = config.max_position_embeddings
+    if not isinstance(max_length, Integral):
+        raise UserError(f"max_length: a whole number is needed, not {max_length!r}")
     name = f"max_length (the encoder has {positions} positions)"
     return check_number(max_length, name, taken + 1, positions, whole=True)
 
@@ -196,6 +199,7 @@ class FrozenEncoder(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         device = choose_device(self.device)
         model, tokenizer = _cached_encoder(self.encoder, device)
+        check_max_length(self.max_length, tokenizer, model.config)
         ids = encode(tokenizer, X, getattr(model.config, "text_prefix", ""), self.max_length)
 
         def embed(batch: dict[str, Tensor]) -> Tensor:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from socialai.errors import Diverged
 from socialai.models.checkpoints import load_checkpoint, save_checkpoint
 from socialai.models.device import autocast
 
@@ -108,7 +109,7 @@ def train(
             optimizer.zero_grad(set_to_none=True)
             minimised, told = _backward(model, part, loss, device, precision)
             if not math.isfinite(minimised):
-                raise FloatingPointError(
+                raise Diverged(
                     f"the loss is {minimised} at step {step + 1}: try a lower learning rate"
                 )
 

@@ -14,7 +14,8 @@ from functools import cache
 import emoji
 import regex
 
-from socialai.validation import check_choice, check_text
+from socialai.errors import UserError
+from socialai.validation import check_choice, check_list, check_text
 
 Rule = Callable[[str], str]
 PASSES = 8  # of a rule over its own result
@@ -224,6 +225,11 @@ def clean(text: str, rules: Sequence[Rule] = RULES) -> str:
     Repeated because idempotent rules do not compose to an idempotent whole: dropping a zero-width
     space may complete an entity, which belonged to an earlier rule.
     """
+
+    rules = check_list(rules, "rules", empty=True)
+    for rule in rules:
+        if not callable(rule):
+            raise UserError(f"a rule is a function from text to text, not {rule!r}")
 
     def once(text: str) -> str:
         for rule in rules:

@@ -1,12 +1,13 @@
 """Near duplicates among texts: shingles, Jaccard similarity, and MinHash instead of all pairs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
 import numpy as np
 import pandas as pd
 from datasketch import MinHash, MinHashLSH
 from scipy.cluster.hierarchy import DisjointSet
 
+from socialai.errors import UserError
 from socialai.validation import as_input_error, check_number, check_text, check_texts
 
 
@@ -19,6 +20,8 @@ def shingles(text: str, size: int = 3) -> set[str]:
 
 def jaccard(a: set, b: set) -> float:
     """Size of the intersection over size of the union; two empty sets are equal."""
+    if not isinstance(a, Set) or not isinstance(b, Set):
+        raise UserError(f"two sets are needed, not {type(a).__name__} and {type(b).__name__}")
     return len(a & b) / len(a | b) if a or b else 1.0
 
 
@@ -33,7 +36,7 @@ def near_duplicates(
     distinct text is hashed once, so that copies cost next to nothing.
     """
     text_of, distinct = pd.factorize(np.array(check_texts(texts, empty=True), dtype=object))
-    check_number(threshold, "threshold", 0, 1)
+    threshold = check_number(threshold, "threshold", 0, 1)
     n_hashes = check_number(n_hashes, "n_hashes", 2, whole=True)
     sets = [shingles(text, size) for text in distinct]
     # the weights: rather propose too many pairs than miss one

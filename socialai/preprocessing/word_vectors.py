@@ -10,7 +10,16 @@ from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_is_fitted
 
 from socialai.errors import UserError
-from socialai.validation import check_number, check_settings, check_word_lists, generator_seed
+from socialai.validation import (
+    check_list,
+    check_matrix,
+    check_number,
+    check_numbers,
+    check_settings,
+    check_text,
+    check_word_lists,
+    generator_seed,
+)
 
 
 def cooccurrences(documents: Iterable[Sequence[int]], n_words: int, window: int = 4) -> csr_matrix:
@@ -19,8 +28,15 @@ def cooccurrences(documents: Iterable[Sequence[int]], n_words: int, window: int 
     documents: sequences of word numbers; -1 is a word outside the vocabulary, which keeps its place
     but isn't counted. window: how many places apart is near.
     """
+    n_words = check_number(n_words, "n_words", 1, whole=True)
+    window = check_number(window, "window", 1, whole=True)
     gap = [-1] * window  # no pair reaches over it into the next document
-    ids = np.array([number for document in documents for number in (*document, *gap)], dtype=int)
+    documents = [
+        check_list(document, "word numbers", empty=True)
+        for document in check_list(documents, "documents", empty=True)
+    ]
+    ids = [number for document in documents for number in (*document, *gap)]
+    ids = check_numbers(ids, "word numbers", -1, n_words - 1, whole=True, empty=True).astype(int)
     counts = csr_matrix((n_words, n_words))
     for distance in range(1, window + 1):
         left = ids[:-distance]
@@ -36,6 +52,7 @@ def ppmi(counts: csr_matrix) -> csr_matrix:
 
     max(0, log p(a, b) / (p(a) p(b)))
     """
+    counts = csr_matrix(check_matrix(counts, "counts", sparse=True, low=0))
     pairs = counts.tocoo()
     total = counts.sum()
     of_row = np.asarray(counts.sum(1)).ravel()[pairs.row]
@@ -154,7 +171,7 @@ class WordVectors(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         k = check_number(k, "k", 0, whole=True)
-        if word not in self.vocabulary_:
+        if check_text(word) not in self.vocabulary_:
             raise UserError(f"{word!r} is none of the {len(self.vocabulary_)} words")
         unit = normalize(self.vectors_)
         cosine = unit @ unit[self.vocabulary_[word]]  # (n_words,)

@@ -48,9 +48,9 @@ def run_campaign(
     interval = check_numbers(interval, "interval", 0, MOST_INTERVALS, whole=True).astype(int)
     values = check_numbers(values, "values", 0, n=len(interval))
     prices = check_numbers(prices, "prices", 0, n=len(interval))
-    check_number(budget, "budget", 0, above=True)
-    check_number(multiplier, "multiplier", 0)
-    check_number(gain, "gain", 0)
+    budget = check_number(budget, "budget", 0, above=True)
+    multiplier = check_number(multiplier, "multiplier", 0)
+    gain = check_number(gain, "gain", 0)
 
     planned = budget * np.bincount(interval) / len(interval)
     spent = 0.0

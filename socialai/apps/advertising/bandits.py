@@ -14,6 +14,7 @@ from socialai.validation import (
     check_labels,
     check_matrix,
     check_settings,
+    column_names,
     generator_seed,
 )
 
@@ -39,6 +40,8 @@ class BanditPolicy(BaseEstimator, ABC):
         The clicks in order.
     shown_ : ndarray of shape (matched_,)
         The arms in order.
+    columns_ : list or None
+        The names of the columns of the contexts, where they were a frame: others have the same.
     """
 
     _ranges: dict = {}  # of the settings, as `check_settings` takes them
@@ -56,6 +59,7 @@ class BanditPolicy(BaseEstimator, ABC):
         self.items_, logged = np.unique(items, return_inverse=True)
         clicks = check_labels(clicks, len(logged), (0, 1), "clicks").astype(int)
         X = np.ones((len(logged), 1)) if contexts is None else contexts
+        self.columns_ = column_names(X)
         X = check_matrix(X, "contexts", shape=(len(logged), None)).astype(float)
         rng = np.random.default_rng(generator_seed(self.seed))
         k = len(self.items_)
@@ -85,6 +89,7 @@ class BanditPolicy(BaseEstimator, ABC):
         """(n,) the items that it would show now, each to its context (n, d), or one without any."""
         check_is_fitted(self, "items_")
         X = np.ones((1, 1)) if contexts is None else contexts
+        column_names(X, self.columns_)
         X = check_matrix(X, "contexts", shape=(None, self._width()), empty=True).astype(float)
         rng = np.random.default_rng(generator_seed(self.seed))
         return self.items_[self._choose(X, rng)]

@@ -43,7 +43,7 @@ def calibration_table(y, p, bins: int = 10) -> pd.DataFrame:
     and high (Wilson's interval), n. Equal sizes, because probabilities of clicks crowd.
     """
     y, p = check_scored(y, p, 0, 1)
-    check_number(bins, "bins", 1, whole=True)
+    bins = check_number(bins, "bins", 1, whole=True)
     frame = pd.DataFrame({"y": y, "p": p})
     rank = frame["p"].rank(method="first").to_numpy() - 1
     groups = frame.groupby((rank * bins // len(frame)).astype(int))

@@ -8,7 +8,13 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from socialai.errors import UserError
-from socialai.validation import check_labels, check_matrix, check_numbers, check_settings
+from socialai.validation import (
+    check_labels,
+    check_matrix,
+    check_numbers,
+    check_settings,
+    column_names,
+)
 
 MOST = 1e100  # that a number of X may be
 MOST_NUMBERS = 2e8  # in the table of customers and periods, of 8 bytes each
@@ -57,7 +63,7 @@ class DiscreteHazard(BaseEstimator):
         check_settings(self, period={"low": 0, "above": True})
         if self.C != np.inf:
             check_settings(self, C={"low": 0, "above": True})
-        columns = _columns(X)
+        columns = column_names(X)
         X = _matrix(X)
         duration = check_numbers(duration, "duration", 0, above=True, n=len(X))
         event = check_labels(event, len(X), (0, 1), "events").astype(bool)
@@ -93,9 +99,7 @@ class DiscreteHazard(BaseEstimator):
         or in another order.
         """
         check_is_fitted(self)
-        columns = _columns(X)
-        if None not in (columns, self.columns_) and columns != self.columns_:
-            raise UserError(f"X has the columns {columns}; in training it had {self.columns_}")
+        column_names(X, self.columns_)
         k = self.scaler_.n_features_in_
         Z = self.scaler_.transform(_matrix(X, k))
         log_odds = Z @ self.model_.coef_[0, :k, None] + self.model_.coef_[0, k:]
@@ -108,8 +112,3 @@ def _matrix(X: ArrayLike, k: int | None = None) -> np.ndarray:
     X = check_matrix(X, shape=(None, k)).astype(float)
     check_numbers(X, "X", -MOST, MOST, ndim=2)
     return X
-
-
-def _columns(X: ArrayLike) -> list | None:
-    """The names of a frame's columns."""
-    return list(X.columns) if hasattr(X, "columns") else None

@@ -103,7 +103,7 @@ def snapshot(purchases: pd.DataFrame, until: str | pd.Timestamp, weeks: float) -
     columns = ["customer_id", "date", "value"]
     days = _with_days(check_frame(purchases, columns, not_negative=("value",)), columns)
     until = _day(until)
-    check_number(weeks, "weeks", 1 / 7, A_CENTURY)
+    weeks = check_number(weeks, "weeks", 1 / 7, A_CENTURY)
     frame = _summary(days, until)
     waited = (days["date"] - until).dt.days
     n_days = round(7 * weeks)

@@ -129,7 +129,7 @@ def precision_at_recall(y, scores, recall: float = 0.9, seed: int = 0) -> dict:
     cases with the threshold found anew in each resample.
     """
     y, scores = check_scored(y, scores)
-    check_number(recall, "recall", 0, 1, above=True)
+    recall = check_number(recall, "recall", 0, 1, above=True)
     if not y.any():
         raise UserError("precision at a recall needs positive cases: there are none")
 

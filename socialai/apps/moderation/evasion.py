@@ -11,7 +11,7 @@ from socialai.validation import (
     check_choice,
     check_number,
     check_text,
-    check_texts,
+    check_wanted_words,
     generator_seed,
 )
 
@@ -113,8 +113,8 @@ def evade(
     """
     check_choice(kind, EVASIONS, "evasion")
     text = check_text(text)
-    check_number(share, "share", 0, 1)
-    words = check_texts(targets, "target", empty=True)
+    share = check_number(share, "share", 0, 1)
+    words = check_wanted_words(targets, "target", empty=True)
 
     # The places that may be changed: those of the words, which may overlap.
     pattern = "|".join(map(regex.escape, words)) or CHINESE_CHARACTER.pattern

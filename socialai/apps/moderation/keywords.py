@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from socialai.preprocessing.words import words as split_words
-from socialai.validation import check_labels, check_settings, check_texts
+from socialai.validation import check_labels, check_settings, check_texts, check_wanted_words
 
 TWO_LETTERS = regex.compile(r"\p{L}{2,}$")  # one character is part of too many harmless words
 
@@ -65,11 +65,11 @@ class KeywordList(ClassifierMixin, BaseEstimator):
             min_count={"low": 1, "whole": True},
             min_share={"low": 0, "high": 1},
         )
-        texts = check_texts(X)
+        texts = check_texts(X, ordered=True)
         y = check_labels(y, len(texts), (0, 1)).astype(int)
         self.classes_ = np.array([0, 1])
         if self.words is not None:
-            self.words_ = check_texts(self.words, "listed word")
+            self.words_ = check_wanted_words(self.words, "listed word")
             return self
 
         # In how many texts of each label does each word occur?

@@ -49,7 +49,7 @@ class Prototypes(ClassifierMixin, BaseEstimator):
         """Average the vectors X (n, d) of each class of y (n,)."""
         check_settings(self, temperature={"low": 0, "above": True})
         check_matrix(X)
-        if isinstance(y, (list, tuple)):  # numpy would make text of a mix
+        if isinstance(y, (list, tuple, np.ma.MaskedArray)):  # numpy would make text of a mix
             y = check_labels(y)
         with as_input_error():
             X, y = validate_data(self, X, y)

@@ -45,9 +45,9 @@ def review_queue(
     X_test = check_matrix(X_test, "X_test", shape=(None, X.shape[1]))
     y = check_labels(y, len(X), (0, 1)).astype(int)
     y_test = check_labels(y_test, len(X_test), (0, 1)).astype(int)
-    check_number(start, "start", 1, whole=True)
-    check_number(batch, "batch", 1, whole=True)
-    check_number(rounds, "rounds", 0, whole=True)
+    start = check_number(start, "start", 1, whole=True)
+    batch = check_number(batch, "batch", 1, whole=True)
+    rounds = check_number(rounds, "rounds", 0, whole=True)
     check_choice(strategy, STRATEGIES, "strategy")
     if start + rounds * batch > len(X):
         raise UserError(

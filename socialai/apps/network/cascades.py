@@ -50,8 +50,8 @@ class Cascades:
         seed: int = 0,
         weighted: bool = False,
     ):
-        check_number(p, "the probability p", 0, 1)
-        check_number(n_cascades, "n_cascades", 1, whole=True)
+        p = check_number(p, "the probability p", 0, 1)
+        n_cascades = check_number(n_cascades, "n_cascades", 1, whole=True)
         check_graph(graph, edges=False)
         self.nodes = {v: i for i, v in enumerate(graph)}
         self.n = len(graph)
@@ -110,7 +110,7 @@ def greedy_seeds(cascades: Cascades, k: int, lazy: bool = True) -> tuple[list, i
     """
     if not isinstance(cascades, Cascades):
         raise UserError(f"Cascades of a graph are needed, not one {type(cascades).__name__}")
-    check_number(k, "k", 1, cascades.n, whole=True)
+    k = check_number(k, "k", 1, cascades.n, whole=True)
     nodes = list(cascades.nodes)
     reached = np.zeros(cascades.n_cascades * cascades.n, bool)
     seeds = []

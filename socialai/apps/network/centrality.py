@@ -32,9 +32,9 @@ def pagerank(
     none, jumps anywhere (Page et al. 1999). Power iteration until the change is below tol in sum.
     The shares sum to 1. UserError if it doesn't settle.
     """
-    check_number(damping, "damping", 0, 1)
-    check_number(tol, "tol", 0, above=True)
-    check_number(max_iter, "max_iter", 1, whole=True)
+    damping = check_number(damping, "damping", 0, 1)
+    tol = check_number(tol, "tol", 0, above=True)
+    max_iter = check_number(max_iter, "max_iter", 1, whole=True)
     A = sparse.csr_array(check_matrix(A, "A", sparse=True, low=0, square=True))
     n = A.shape[0]
     with np.errstate(over="ignore"):

@@ -36,7 +36,7 @@ def modularity(graph: nx.Graph, labels, resolution: float = 1.0) -> float:
     without edges, of which Q isn't defined. Sources: Newman 2004, equation 5; Leicht and Newman
     2008.
     """
-    check_number(resolution, "resolution", 0)
+    resolution = check_number(resolution, "resolution", 0)
     A = adjacency(check_communities(graph, labels))
     labels = dict(labels.items())
     codes = pd.factorize(pd.Series([labels[v] for v in graph], dtype=object))[0]
@@ -71,9 +71,11 @@ def find_communities(
         raise UserError(f"spectral clustering needs k, from 2 to {graph.vcount() - 1}; got {k}")
     weights = "weight" if "weight" in graph.es.attributes() else None
     if weights:
-        check_numbers(graph.es[weights], "weights", 0)
-        if not any(graph.es[weights]):
+        amounts = check_numbers(graph.es[weights], "weights", 0)
+        if not amounts.any():
             raise UserError("all weights are 0: at least one tie is needed")
+        graph = graph.copy()
+        graph.es[weights] = amounts.tolist()
 
     if method == "leiden":
         kind = leidenalg.ModularityVertexPartition

@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from socialai.apps.pinyin.lexicon import COMMONEST_CHARACTER
+from socialai.apps.pinyin.lexicon import COMMONEST_CHARACTER, check_lexicon, check_pairs
 from socialai.errors import UserError
 from socialai.models.batching import pad, similar_lengths
 from socialai.models.transformer import PAD
@@ -28,8 +28,7 @@ class Codec:
     """
 
     def __init__(self, lexicon: dict[str, dict[str, float]]):
-        if not lexicon:
-            raise UserError("the lexicon has no syllables")
+        check_lexicon(lexicon)
         characters = sorted({c for options in lexicon.values() for c in options})
         self.syllable_id = {s: i for i, s in enumerate(sorted(lexicon), FIRST_ID)}
         self.character_id = {c: i for i, c in enumerate(characters, FIRST_ID)}
@@ -46,7 +45,7 @@ class Codec:
             row = self.syllable_id[syllable]
             ids = [self.character_id[character] for character in options]
             self.candidates[row, : len(ids)] = torch.tensor(ids)
-            self.channel[row, : len(ids)] = torch.tensor(list(options.values())).log()
+            self.channel[row, : len(ids)] = torch.tensor([float(p) for p in options.values()]).log()
 
     def encode_syllables(self, rows: list[list[str]]) -> Tensor:
         """(B, n) ids of rows of syllables, padded."""
@@ -75,7 +74,7 @@ def make_batches(
     source, target (B, n), B is batch_size at most; each epoch draws its batches anew.
     """
     batch_size = check_number(batch_size, "batch_size", 1, whole=True)
-    lengths = pairs["characters"].str.len().to_list()
+    lengths = [len(sentence) for sentence in check_pairs(pairs)[0]]
     rng = np.random.default_rng(generator_seed(seed))
 
     def batches_of_epoch(epoch: int) -> Iterator[tuple[Tensor, Tensor]]:

@@ -101,7 +101,7 @@ def convert(
     """
     rows = check_word_lists(rows, "rows of syllables", empty=True)
     width = check_number(width, "width", 1, whole=True)
-    check_number(share, "share", 0, 1)
+    share = check_number(share, "share", 0, 1)
     device = next(model.parameters()).device
     model.eval()
     sentences = {}

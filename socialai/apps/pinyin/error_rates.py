@@ -12,8 +12,8 @@ def character_errors(predicted: list[str], expected: list[str]) -> np.ndarray:
 
     Both sides have the same lengths (else UserError), so nothing is inserted.
     """
-    predicted = check_texts(predicted, "predicted sentence", empty=True)
-    expected = check_texts(expected, "expected sentence", empty=True)
+    predicted = check_texts(predicted, "predicted sentence", empty=True, ordered=True)
+    expected = check_texts(expected, "expected sentence", empty=True, ordered=True)
     if len(predicted) != len(expected):
         raise UserError(f"{len(predicted)} predicted but {len(expected)} expected sentences")
     errors = []
@@ -31,8 +31,8 @@ def error_rate(errors: np.ndarray, lengths: np.ndarray, seed: int = 0) -> Interv
     errors (N,): wrong characters, or the difference of two methods' wrong characters, of sentences
     of `lengths` (N,).
     """
-
-    check_numbers(lengths, "lengths", 1, n=len(check_numbers(errors, "errors")))
+    errors = check_numbers(errors, "errors")
+    lengths = check_numbers(lengths, "lengths", 1, n=len(errors))
 
     def ratio(errors: np.ndarray, lengths: np.ndarray, axis: int = -1) -> np.ndarray:
         return errors.sum(axis) / lengths.sum(axis)

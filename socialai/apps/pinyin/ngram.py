@@ -1,12 +1,13 @@
 """Baselines that only count: n-gram models of characters, and the most probable sentence."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 from socialai.errors import UserError
-from socialai.validation import check_list, check_number, check_texts
+from socialai.validation import check_list, check_number, check_numbers, check_texts
 
 START = "<s>"
 END = "</s>"
@@ -115,16 +116,20 @@ def viterbi(model: NGram, candidates: list[dict[str, float]], beam: int = 100) -
     beam = check_number(beam, "beam", 1, whole=True)
     candidates = check_list(candidates, "positions", empty=True)
     for place, options in enumerate(candidates):
+        if not isinstance(options, Mapping):
+            raise UserError(f"candidates of place {place}: {{character: probability}} is needed")
         unknown = [character for character in options if character not in model.character_id]
         if unknown or not options:
             what = f"{unknown[0]!r} is unknown to the model" if unknown else "there are none"
             raise UserError(f"candidates of place {place}: {what}")
+        check_numbers([*options.values()], f"probabilities of place {place}", 0)
     states = np.zeros((1, model.order - 1), dtype=np.int64)
     scores = np.zeros(1)
     history = []
     for options in [*candidates, {END: 1.0}]:
         ids = np.array([model.character_id[character] for character in options])
-        emission = np.log(list(options.values()))  # (C,)
+        with np.errstate(divide="ignore"):  # one that can't be
+            emission = np.log(np.array([*options.values()], float))  # (C,)
         total = scores[:, None] + np.log(model.probability(states, ids)) + emission  # (S, C)
 
         # The states one character further, the best first; of equal ones the best path only.

@@ -10,7 +10,13 @@ from sklearn.utils.validation import check_is_fitted
 from socialai import data
 from socialai.errors import UserError
 from socialai.models import baselines
-from socialai.validation import check_choice, check_frame, check_labels, check_texts
+from socialai.validation import (
+    as_input_error,
+    check_choice,
+    check_frame,
+    check_labels,
+    check_texts,
+)
 
 METHODS = (*baselines.BASELINES, "finetuned")
 
@@ -65,7 +71,7 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):
         check_choice(self.method, METHODS, "method")
         if not isinstance(self.options, Mapping | None):
             raise UserError(f"options are {{name: value}}, not one {type(self.options).__name__}")
-        texts = check_texts(X)
+        texts = check_texts(X, ordered=True)
         y = check_labels(y, len(texts))
         if len(set(y.tolist())) < 2:
             raise UserError("one label only: a classifier needs two or more")
@@ -92,12 +98,13 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):
         self, frame: pd.DataFrame, text: str = "text", label: str = "label"
     ) -> "SentimentClassifier":
         """Learn from two columns of a frame, de-duplicated; UserError for what is wrong with it."""
-        frame = check_frame(frame, [text, label]).copy()
-        frame[text] = check_texts(frame[text])
-        distinct = data.deduplicate(frame, text, label)
+        frame = check_frame(frame, [text, label])
+        pairs = pd.DataFrame({"text": check_texts(frame[text]), "label": frame[label]})
+        with as_input_error(f"column {label!r}"):  # a list, say, can't be a label
+            distinct = data.deduplicate(pairs)
         if distinct.empty:
             raise UserError("no rows are left: every text occurs with contradicting labels")
-        return self.fit(distinct[text], distinct[label])
+        return self.fit(distinct["text"], distinct["label"])
 
     def predict(self, X) -> np.ndarray:
         """The most probable label of each text, (n,)."""

@@ -88,9 +88,11 @@ class LexiconSentiment(ClassifierMixin, BaseEstimator):
             )
         check_number(self.threshold, "threshold", 0)
         lexicon = vader_lexicon() if self.lexicon is None else self.lexicon
-        check_texts([*lexicon], "word")
-        check_numbers([*lexicon.values()], "valences of the lexicon")
-        self.lexicon_ = lexicon
+        words = check_texts([*lexicon], "word")
+        valences = check_numbers([*lexicon.values()], "valences of the lexicon").tolist()
+        if self.lexicon is not None:  # texts are read in lower case
+            words, valences = [*map(str.lower, words), *words], valences * 2
+        self.lexicon_ = dict(zip(words, valences, strict=True))
         self.classes_ = np.array([-1, 0, 1])
         return self
 

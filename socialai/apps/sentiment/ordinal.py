@@ -15,6 +15,7 @@ from socialai.validation import (
     check_labels,
     check_matrix,
     check_settings,
+    column_names,
 )
 
 RULES = ("median", "mode")
@@ -47,6 +48,8 @@ class OrdinalRegression(ClassifierMixin, BaseEstimator):
         The thresholds theta.
     n_iter_ : int
         Steps that were made.
+    columns_ : list or None
+        The names of the columns of X, where it was a frame: others have the same.
 
     Examples
     --------
@@ -68,9 +71,10 @@ class OrdinalRegression(ClassifierMixin, BaseEstimator):
         """
         check_choice(self.rule, RULES, "rule")
         check_settings(self, C={"low": 0, "above": True}, max_iter={"low": 1, "whole": True})
+        columns = column_names(X)
         X = check_matrix(X, sparse=True)
         given = y
-        if isinstance(y, (list, tuple)):  # numpy would make text of a mix
+        if isinstance(y, (list, tuple, np.ma.MaskedArray)):  # numpy would make text of a mix
             y = check_labels(y)
         with as_input_error():
             X, y = validate_data(self, X, y, accept_sparse="csr")
@@ -97,12 +101,14 @@ class OrdinalRegression(ClassifierMixin, BaseEstimator):
             raise UserError("X: the numbers are too large for a regression: scale them")
         self.coef_ = found.x[: X.shape[1]]
         self.thresholds_ = rising_thresholds(found.x[X.shape[1] :])
+        self.columns_ = columns
         self.n_iter_ = found.nit
         return self
 
     def predict_proba(self, X) -> np.ndarray:
         """Probabilities (n, K), columns in the order of `classes_`."""
         check_is_fitted(self)
+        column_names(X, self.columns_)
         X = check_matrix(X, sparse=True, empty=True)
         with as_input_error():
             X = validate_data(self, X, accept_sparse="csr", reset=False, ensure_min_samples=0)

@@ -90,7 +90,7 @@ def rating_shares(ratings) -> np.ndarray:
 def three_classes(score, threshold: float) -> np.ndarray:
     """-1, 0 or 1: neutral where |score| <= threshold, which is 0 or more."""
     score = check_numbers(score, "scores", ndim=None, empty=True)
-    check_number(threshold, "threshold", 0)
+    threshold = check_number(threshold, "threshold", 0)
     return np.where(abs(score) <= threshold, 0, np.sign(score)).astype(int)
 
 
@@ -102,14 +102,12 @@ def vader_measures(
     truth (n,): mean ratings; neutral up to `neutral`. answer (n,): scores; neutral up to
     `threshold`. The paper says "overall" without more; the means of the three classes weighted by
     cases, with only a mean of exactly 0 counted as neutral, reproduce its rows for single raters.
-    UserError where either doesn't vary: r isn't defined then.
+    r is NaN where either doesn't vary, as with a baseline that always says the mean.
     """
     truth = check_numbers(truth, "truth")
     answer = check_numbers(answer, "answer", n=len(truth))
     with np.errstate(all="ignore"):
         r = float(np.corrcoef(truth, answer)[0, 1]) if len(truth) > 1 else np.nan
-    if np.isnan(r):
-        raise UserError("r is not defined: truth or answer doesn't vary, or is too large")
     precision, recall, f1, _ = precision_recall_fscore_support(
         three_classes(truth, neutral),
         three_classes(answer, threshold),

@@ -6,7 +6,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 
 from socialai.errors import UserError
-from socialai.validation import as_input_error, check_matrix, check_numbers, check_settings
+from socialai.validation import (
+    as_input_error,
+    check_matrix,
+    check_numbers,
+    check_settings,
+    column_names,
+)
 
 
 class SoftLabelClassifier(ClassifierMixin, BaseEstimator):
@@ -28,6 +34,8 @@ class SoftLabelClassifier(ClassifierMixin, BaseEstimator):
         0 to K - 1, the columns of the shares.
     model_ : LogisticRegression
         What was fitted.
+    columns_ : list or None
+        The names of the columns of X, where it was a frame: others have the same.
 
     Examples
     --------
@@ -43,6 +51,7 @@ class SoftLabelClassifier(ClassifierMixin, BaseEstimator):
     def fit(self, X, y) -> "SoftLabelClassifier":
         """X (n, d), y (n, K) rows that sum to one; UserError where they don't."""
         check_settings(self, C={"low": 0, "above": True}, max_iter={"low": 1, "whole": True})
+        columns = column_names(X)
         X = check_matrix(X)
         shares = check_numbers(y, "soft labels", 0, n=len(X), ndim=2)
         if not np.allclose(shares.sum(1), 1):
@@ -54,12 +63,14 @@ class SoftLabelClassifier(ClassifierMixin, BaseEstimator):
         with as_input_error("X"):
             self.model_ = model.fit(X[rows], classes, sample_weight=shares[rows, classes])
         self.n_features_in_ = X.shape[1]
+        self.columns_ = columns
         self.classes_ = np.arange(shares.shape[1])
         return self
 
     def predict_proba(self, X) -> np.ndarray:
         """(n, K); a class that no training text had gets 0."""
         check_is_fitted(self)
+        column_names(X, self.columns_)
         X = check_matrix(X, shape=(None, self.n_features_in_), empty=True)
         proba = np.zeros((len(X), len(self.classes_)))
         if len(X):

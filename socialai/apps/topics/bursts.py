@@ -27,7 +27,7 @@ def burst_costs(hits, totals, ratio: float = 2.0) -> np.ndarray:
         raise UserError(
             f"period {worst} has {hits[worst]:g} hits of {totals[worst]:g}: hits are 0 to the total"
         )
-    check_number(ratio, "ratio (a burst's rate over the usual one)", 1, above=True)
+    ratio = check_number(ratio, "ratio (a burst's rate over the usual one)", 1, above=True)
 
     usual = hits.sum() / max(totals.sum(), 1)
     rates = np.clip([usual, ratio * usual], LEAST_RATE, 1 - LEAST_RATE)  # (2,)
@@ -42,7 +42,7 @@ def burst_states(hits, totals, ratio: float = 2.0, gamma: float = 1.0) -> np.nda
     Source: Kleinberg 2002, Bursty and Hierarchical Structure in Streams, section 4.
     """
     costs = burst_costs(hits, totals, ratio)
-    check_number(gamma, "gamma", 0)
+    gamma = check_number(gamma, "gamma", 0)
     n = len(costs)
     up = gamma * math.log(n)
 

@@ -131,6 +131,8 @@ class TopicModel(TransformerMixin, BaseEstimator):
         )
         try:
             counts = self.vectorizer_.fit_transform(texts)  # (n, V)
+        except TypeError as error:
+            raise UserError(f"analyzer must give the words of a text: {error}") from None
         except ValueError:
             raise UserError(
                 f"no words are left of {len(texts)} texts: lower min_df={self.min_df} "
@@ -208,7 +210,13 @@ class TopicModel(TransformerMixin, BaseEstimator):
         if not texts:
             return np.zeros((0, len(self.topics_)))
         if self.method == "clusters":
-            return -self.model_.transform(self._embed(texts))
+            embeddings = self._embed(texts)
+            if embeddings.shape[1] != self.model_.n_features_in_:
+                raise UserError(
+                    f"the topics are of embeddings of {self.model_.n_features_in_} numbers, the "
+                    f"encoder gives {embeddings.shape[1]}: set `encoder` to theirs"
+                )
+            return -self.model_.transform(embeddings)
         return self.model_.transform(self._weighted(self.vectorizer_.transform(texts)))
 
     def predict(self, X) -> np.ndarray:
