@@ -21,6 +21,8 @@ COMMANDS = (
     "sweep",
     "report",
     "figures",
+    "exercise",
+    "faults",
     "lab",
     "finetune",
     "evaluate",
