@@ -11,7 +11,8 @@
 
 and cells without such a tag, which every edition has. `make update` writes the student edition
 `notebooks/exercises/NN_name.ipynb`: solutions blank, no wrong answers, no reasons, no outputs.
-`prove` runs each exercise blank, with each wrong answer and with the solution.
+`prove` runs each exercise blank, with each wrong answer and with the solution; nbval runs the
+solutions in a kernel of their own.
 """
 
 import os
@@ -145,9 +146,27 @@ def student_edition(notebook: Path) -> str:
     return nbformat.writes(book) + "\n"
 
 
+def run_solutions(notebook: Path) -> None:
+    """Write into a notebook of solutions what its cells print, run in this process."""
+    import nbformat
+
+    book = nbformat.read(notebook, as_version=4)
+    names: dict = {"__name__": "exercises"}
+    for count, cell in enumerate((c for c in book.cells if c.cell_type == "code"), 1):
+        printed = StringIO()
+        with redirect_stdout(printed):
+            _run(cell.source, names)
+        text = printed.getvalue()
+        cell.outputs = [nbformat.v4.new_output("stream", text=text)] if text else []
+        cell.execution_count = count
+    with files.unfinished(notebook) as aside:
+        nbformat.write(book, aside)
+
+
 def write_all() -> None:
-    """Write the student edition of every notebook of solutions."""
+    """Run every notebook of solutions, and write its student edition."""
     for notebook in solutions():
+        run_solutions(notebook)
         with files.unfinished(student_path(notebook)) as aside:
             aside.write_text(student_edition(notebook), encoding="utf-8")
 
