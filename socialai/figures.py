@@ -25,6 +25,9 @@ from sklearn.isotonic import isotonic_regression
 from socialai import files
 from socialai.data import fetch_member
 
+# longer than 250 lines of code because lessons reach style, keeping and the recurring forms by one
+# name.
+
 # Okabe and Ito's colour-blind safe palette, darkest hues first so that greyscale keeps them apart.
 COLORS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9"]
 MARKERS = "os^Dv*"

@@ -41,6 +41,7 @@ def publish(outcomes: list[Outcome]) -> None:
     for path in files.FIGURES.iterdir():
         if path.is_file() and path.name not in kept_files:  # figures/experiments is the sweeps'
             path.unlink()
+    files.write_json(files.MANIFEST, manifest)
     seeds = sweeps.seeds()
     kept = {stem: entry for stem, entry in before.items() if stem in staying}
     for outcome in outcomes:
