@@ -2,7 +2,8 @@
 
 `save` writes the picture, its data as CSV and an entry of the manifest into the run folder and
 shows the picture. `differences` compares the data of a run with the committed ones, never pixels.
-`interval_rows` and `lines` draw what most lessons draw: estimates with their intervals.
+`interval_rows`, `lines` and `heat_maps` draw what most lessons draw: estimates with their
+intervals, and matrices.
 """
 
 import io
@@ -24,6 +25,9 @@ from sklearn.isotonic import isotonic_regression
 
 from socialai import files
 from socialai.data import fetch_member
+
+# longer than 250 lines of code because lessons reach style, keeping and the recurring forms by one
+# name.
 
 # Okabe and Ito's colour-blind safe palette, darkest hues first so that greyscale keeps them apart.
 COLORS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9"]
@@ -195,6 +199,50 @@ def spread_labels(values: ArrayLike, gap: float) -> np.ndarray:
     if len(values):
         spread[order] = isotonic_regression(values[order] - steps) + steps
     return spread
+
+
+def heat_maps(
+    frame: pd.DataFrame,
+    panel: str,
+    row: str,
+    column: str,
+    value: str,
+    high: float,
+    mark: float | None = None,
+    numbers: bool = False,
+    width: float = 7,
+    height: float = 3.2,
+):
+    """A map a group of the column `panel`, all on one scale of blue from 0 to `high`; the figure.
+
+    frame: tidy, a row a square; squares stand in the order in which their labels come. The columns'
+    names are the names of the axes. mark: a value drawn on the colour bar, uniform weights say.
+    numbers: written into the squares, in two decimals.
+    """
+    panels = list(dict.fromkeys(frame[panel]))
+    fig, axes = subplots(1, len(panels), width, height, squeeze=False)
+    for ax, name in zip(axes[0], panels, strict=True):
+        part = frame[frame[panel] == name]
+        rows = list(dict.fromkeys(part[row]))
+        columns = list(dict.fromkeys(part[column]))
+        grid = part.pivot(index=row, columns=column, values=value).loc[rows, columns].to_numpy()
+        image = ax.imshow(grid, cmap="Blues", vmin=0, vmax=high)
+        ax.set(title=name, xlabel=column, ylabel=row)
+        ax.spines[:].set_visible(False)
+        ax.set_yticks(range(len(rows)), rows)
+        ax.set_xticks(range(len(columns)), columns)
+        if max(map(len, map(str, columns))) > 2:
+            ax.tick_params(axis="x", rotation=60)
+            for label in ax.get_xticklabels():
+                label.set(ha="right", rotation_mode="anchor")
+        for (i, j), one in np.ndenumerate(grid if numbers else np.empty((0, 0))):
+            color = "white" if one > 0.55 * high else "black"
+            ax.text(j, i, f"{one:.2f}", ha="center", va="center", color=color)
+    bar = fig.colorbar(image, ax=list(axes[0]), label=value, shrink=0.8)
+    bar.outline.set_visible(False)
+    if mark is not None:
+        bar.ax.axhline(mark, color=COLORS[4], lw=2)
+    return fig
 
 
 def save(

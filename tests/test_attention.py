@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import scaled_dot_product_attention
 
+from socialai.errors import UserError
 from socialai.models import attention
 
 TOLERANCE = [(torch.float64, 1e-12), (torch.float32, 1e-6)]
@@ -62,6 +63,29 @@ def test_loops_equal_the_matrix_product():
     )
 
 
+def test_loops_plain_and_masked_attention_are_one():
+    q, k, v = (t.detach() for t in tensors(torch.float64, 5, 3))
+    context, weights = attention.plain_attention(q, k, v)
+    by_loops = attention.softmax(attention.scores_by_loops(q, k))
+    everyone = torch.ones(5, 5, dtype=torch.bool)
+    assert torch.allclose(weights, by_loops, atol=1e-12)
+    assert torch.allclose(context, attention.average_by_loops(by_loops, v), atol=1e-12)
+    for mask in (None, everyone):
+        assert torch.equal(context, attention.attention(q, k, v, mask)[0])
+
+
+def test_values_that_no_weight_is_for_are_refused():
+    with pytest.raises(UserError, match="weights for 3 values, and 2 values"):
+        attention.average_by_loops(torch.ones(3, 3), torch.ones(2, 4))
+
+
+def test_heads_take_neighbouring_numbers_of_every_word():
+    x = torch.arange(12.0).reshape(1, 2, 6)  # one text, two words, d_model 6
+    first, second = attention.split_heads(x, 2)[0]
+    assert first.tolist() == [[0, 1, 2], [6, 7, 8]]
+    assert second.tolist() == [[3, 4, 5], [9, 10, 11]]
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.integers(1, 6), st.integers(1, 6), st.floats(0.1, 300), st.integers(0, 99))
 def test_softmax_rows_sum_to_one_at_any_scale(rows, columns, scale, seed):
@@ -100,6 +124,16 @@ def test_flops_are_those_that_torch_counts():
     with FlopCounterMode(display=False) as counter:
         attention.attention(q, k, v)
     assert counter.get_total_flops() == attention.attention_flops(32, 8)
+
+
+def test_flops_of_a_layer_are_those_that_torch_counts():
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        layer = torch.nn.Sequential(torch.nn.Linear(16, 64), torch.nn.Linear(64, 16))
+        x = torch.randn(1, 10, 16)
+        layer(attention.MultiHeadAttention(16, 2)(x)[0])
+    assert counter.get_total_flops() == attention.layer_flops(10, 16)
 
 
 def test_heads_must_divide_the_model():

@@ -24,6 +24,8 @@ COMMANDS = (
     "sweep",
     "report",
     "figures",
+    "exercise",
+    "faults",
     "lab",
     "finetune",
     "evaluate",

@@ -273,3 +273,16 @@ def test_chinese_is_shown_by_a_font_of_the_system_else_by_a_fetched_one(monkeypa
     monkeypatch.setattr(figures, "fetch_member", fetch_member)
     found = figures.chinese_font()
     assert found == [installed[0]] and bool(asked) == (len(installed) == 1)
+
+
+def test_maps_share_one_scale_from_zero_and_keep_the_order_of_their_labels():
+    rows = [(m, a, b, w) for m, w in (("one", 0.2), ("two", 0.4)) for a in "ba" for b in "dc"]
+    frame = pd.DataFrame(rows, columns=["map", "from", "to", "weight"])
+    fig = figures.heat_maps(frame, *frame.columns, high=0.5, mark=0.25, numbers=True)
+    first, second, bar = fig.axes
+    assert [image.get_clim() for ax in (first, second) for image in ax.images] == [(0, 0.5)] * 2
+    assert [label.get_text() for label in first.get_yticklabels()] == ["b", "a"]
+    assert [label.get_text() for label in first.get_xticklabels()] == ["d", "c"]
+    assert {text.get_text() for text in second.texts} == {"0.40"}
+    assert (first.get_xlabel(), first.get_ylabel(), bar.get_ylabel()) == ("to", "from", "weight")
+    assert 0.25 in [line.get_ydata()[0] for line in bar.lines]

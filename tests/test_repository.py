@@ -187,6 +187,15 @@ def test_a_number_of_a_sentence_comes_from_a_lesson_or_a_sweep_or_is_missed(here
             pages.filled(where, what)
 
 
+def test_what_other_lessons_published_stays_and_what_a_lesson_that_is_gone_had_goes(here):
+    publish.publish([])
+    assert publish.differences() == [] and (here / "figures" / "01_line.svg").is_file()
+    (here / "notebooks" / "01_small.ipynb").unlink()
+    (here / "README.md").write_text("<!-- map --><!-- /map -->")
+    publish.publish([])
+    assert files.read_json(files.RESULTS) == {} and not (here / "figures" / "01_line.svg").exists()
+
+
 def test_outputs_are_copied_by_cell_whatever_the_run_injected(tmp_path):
     source = write_notebook(tmp_path, "01_a", "print(seed)", "1 / 0")
     run = nbformat.read(source, as_version=4)

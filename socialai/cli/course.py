@@ -1,4 +1,4 @@
-"""Commands on notebooks: run, course, sweep, report, figures, lab. They need the repository."""
+"""Commands on notebooks, from run and course to exercise and lab. They need the repository."""
 
 import functools
 import os
@@ -107,6 +107,8 @@ def course(
     runs = [make_run(notebook.stem) for notebook in all_notebooks()]
     if dry_run:
         return rehearse(runs, j, dask, force)
+    if update:
+        publish.prepare()
     outcomes = build.build(runs, j, force, show=True, dask=dask)
     page = report.write_course(outcomes)
     whole = all(outcome.status in ("passed", "unchanged") for outcome in outcomes)
@@ -188,6 +190,35 @@ def figures_command(check: Check = False, j: Workers = 1) -> int:
     for name, entry in figures.read_manifest(files.FIGURES).items():
         say(f"{name}: figures/{entry['picture']}, drawn by {entry['notebook']}")
     return 0
+
+
+@command("exercise")
+def exercise(
+    lesson: Annotated[str | None, typer.Argument(help="name or number of a lesson")] = None,
+) -> int:
+    """Your own copy of a lesson's exercises, or the state of all. Example: socialai exercise 01"""
+    from socialai.course import exercises
+
+    if lesson is None:
+        show(["exercise", "what it asks", "minutes", "state"], exercises.progress())
+        return 0
+    path, new = exercises.copy(lesson)
+    say(f"{'copied to' if new else 'there is already'} {path}: open it with jupyter lab {path}")
+    return 0
+
+
+@command("faults")
+def faults_command(
+    lesson: Annotated[str, typer.Argument(help="name or number of a lesson")],
+) -> int:
+    """Break what a lesson shows and see its checks catch it. Example: socialai faults 01"""
+    from socialai.course import faults
+
+    sound, *trials = faults.tried(lesson)
+    show(["fault", "caught", "by"], [[t.fault.why, t.caught, t.said] for t in trials])
+    caught = sum(trial.caught for trial in trials)
+    say(f"{caught} of {len(trials)} faults caught; without a fault: {sound.said}")
+    return int(caught < len(trials) or not sound.caught)
 
 
 @command("lab")

@@ -2,7 +2,8 @@
 
 Outputs of the notebooks, figures and their data, results, findings, RESULTS.md and the generated
 parts of README.md come from runs at defaults and are written together, so that one commit holds
-them all. Tables and the numbers within sentences are made in `pages`.
+them all. Tables and the numbers within sentences are made in `pages`. What is made from other
+sources, cells that show the package's source and the student editions, `prepare` writes before.
 """
 
 import hashlib
@@ -12,23 +13,37 @@ import shutil
 from pathlib import Path
 
 from socialai import figures, files, results
-from socialai.course import pages, sweeps
+from socialai.course import exercises, pages, source_cells, sweeps
 from socialai.course.build import Outcome
 from socialai.course.runs import cells
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
+def prepare() -> None:
+    """Write what a run needs to find: source in the lessons' cells, students' exercises."""
+    source_cells.renew_all()
+    exercises.write_all()
+
+
 def publish(outcomes: list[Outcome]) -> None:
-    """Write what runs at defaults gave back into the repository."""
+    """Write what runs at defaults gave back into the repository.
+
+    What lessons that are not among them have there stays; what lessons that are gone had, goes.
+    """
     before = results.committed()
     files.FIGURES.mkdir(exist_ok=True)
+    staying = {notebook.stem for notebook in files.NOTEBOOKS.glob("*.ipynb")}
+    staying -= {outcome.run.notebook.stem for outcome in outcomes}
+    drawn_before = figures.read_manifest(files.FIGURES)
+    manifest = {name: one for name, one in drawn_before.items() if one["notebook"] in staying}
+    kept_files = {one[what] for one in manifest.values() for what in ("picture", "data")}
     for path in files.FIGURES.iterdir():
-        if path.is_file():  # figures/experiments is the sweeps'
+        if path.is_file() and path.name not in kept_files:  # figures/experiments is the sweeps'
             path.unlink()
+    files.write_json(files.MANIFEST, manifest)
     seeds = sweeps.seeds()
-    manifest = {}
-    kept = {}
+    kept = {stem: entry for stem, entry in before.items() if stem in staying}
     for outcome in outcomes:
         folder = outcome.run.folder
         notebook = outcome.run.notebook
@@ -39,7 +54,9 @@ def publish(outcomes: list[Outcome]) -> None:
             for file in (figure["picture"], figure["data"]):
                 shutil.copyfile(folder / "figures" / file, files.FIGURES / file)
         manifest |= drawn
-        files.write_json(files.MANIFEST, manifest)
+        # In the order of the lessons, and within one as they were drawn.
+        ordered = sorted(manifest.items(), key=lambda figure: figure[1]["notebook"])
+        files.write_json(files.MANIFEST, dict(ordered))
         copy_outputs(folder / "notebook.ipynb", notebook)
 
         # Results, each with what other seeds gave, and findings.
@@ -51,7 +68,7 @@ def publish(outcomes: list[Outcome]) -> None:
             # A range that was measured stays until the sweep of this lesson is run again.
             result["seeds"] = result["seeds"] or of_seeds or known.get(name, {}).get("seeds")
         kept[notebook.stem] = entry | {"seal": seal(notebook, entry)}
-    files.write_json(files.RESULTS, kept)
+    files.write_json(files.RESULTS, dict(sorted(kept.items())))
     for path, text in written_pages().items():
         path.write_text(text, encoding="utf-8")
 
@@ -119,6 +136,7 @@ def differences() -> list[str]:
     seeds = sweeps.seeds()
     for notebook in sorted(files.NOTEBOOKS.glob("*.ipynb")):
         entry = kept.get(notebook.stem, {})
+        found += source_cells.differences(notebook)
         if entry.get("seal") != seal(notebook, entry):
             found.append(
                 f"{notebook.stem}: outputs, figures or results are not those that make update wrote"
@@ -128,6 +146,7 @@ def differences() -> list[str]:
             of_seeds = seeds.get((notebook.stem, name))
             if of_seeds and list(of_seeds) != result["seeds"]:
                 found.append(f"{notebook.stem}: the sweep seeds gave {name} another range")
+    found += exercises.differences()
     for path, text in written_pages().items():
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             found.append(f"{path.name} is not what figures/results.json and the notebooks give")

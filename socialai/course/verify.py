@@ -9,7 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from socialai import data, figures, files, results
-from socialai.course import publish, sweeps
+from socialai.course import exercises, publish, sweeps
 from socialai.course.execution import LONGEST_CELL
 from socialai.course.runs import default_parameters
 
@@ -32,6 +32,7 @@ def run_pytest(name: str, targets: list[Path], *options: str) -> tuple[int, int]
     report = files.BUILD / "test" / f"{name.replace(' ', '_')}.xml"
     report.unlink(missing_ok=True)
     env = os.environ | {"SOCIALAI_RUNS_DIR": str(RUNS), "OMP_NUM_THREADS": "1"}
+    env |= {"SOCIALAI_STRICT": "1"}  # a solution that its check refuses is an error
     two = ["-n", "2", "--dist", "loadscope"] if len(targets) > 1 else []
     pytest = [sys.executable, "-m", "pytest", "-q", *two, f"--junitxml={report}", *options]
     code = subprocess.run([*pytest, *map(str, targets)], cwd=files.ROOT, env=env).returncode
@@ -85,12 +86,13 @@ def main() -> int:
     notebooks = [notebook for notebook in notebooks if notebook.stem not in left_out]
     folders = {notebook.stem: RUNS / notebook.stem for notebook in notebooks}  # nbval's runs
     tests = sorted(files.ROOT.glob("tests/test_*.py"))
+    read = [*notebooks, *exercises.solutions()]
     parts = {
         "lint": run_tool("lint", "-m", "ruff", "check", "."),
         "format": run_tool("format", "-m", "ruff", "format", "--check", "."),
         "unit tests": run_pytest("unit tests", tests, "-p", "no:nbval"),
         "notebooks": run_pytest(
-            "notebooks", notebooks, "--nbval", f"--nbval-cell-timeout={LONGEST_CELL}"
+            "notebooks", read, "--nbval", f"--nbval-cell-timeout={LONGEST_CELL}"
         ),
     }
     drawn = figures.differences(folders, left_out=left_out)

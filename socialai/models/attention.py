@@ -34,35 +34,67 @@ def scores_by_loops(q: Tensor, k: Tensor) -> Tensor:
     return scores / math.sqrt(d_k)
 
 
-def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def average_by_loops(weights: Tensor, v: Tensor) -> Tensor:
+    """Context c_i = sum_j a_ij v_j. weights (n, m), v (m, d_v) -> (n, d_v)."""
+    n, m = weights.shape
+    if len(v) != m:
+        raise UserError(f"weights for {m} values, and {len(v)} values: as many are needed")
+    context = v.new_zeros(n, v.shape[1])
+    for i in range(n):
+        for j in range(m):
+            context[i] += weights[i, j] * v[j]
+    return context
+
+
+def plain_attention(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     """Scaled dot-product attention, equation 1: (context, weights).
 
-    q (..., n, d_k), k (..., m, d_k), v (..., m, d_v); mask broadcasts to (..., n, m), True where a
-    query may look. Each row of the mask needs at least one True. Returns context (..., n, d_v) and
-    weights (..., n, m).
+    q (..., n, d_k), k (..., m, d_k), v (..., m, d_v) -> (..., n, d_v), (..., n, m).
+    """
+    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])  # (..., n, m)
+    weights = softmax(scores)  # over the keys j: each query's weights sum to one
+    return weights @ v, weights
+
+
+def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """`plain_attention` under a mask: (context, weights).
+
+    mask broadcasts to (..., n, m), True where a query may look. Each row needs at least one True.
     """
     scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])  # (..., n, m)
     if mask is not None:
-        scores = scores.masked_fill(~mask, -math.inf)
-    weights = softmax(scores)  # over the keys j: each query's weights sum to one
+        scores = scores.masked_fill(~mask, -math.inf)  # before the softmax, so that exp gives 0
+    weights = softmax(scores)
     return weights @ v, weights  # (..., n, d_v), (..., n, m)
 
 
 def causal_mask(n: int) -> Tensor:
     """(n, n) mask, True where position i may look at position j, j <= i."""
-    return torch.ones(n, n, dtype=torch.bool).tril()
+    i = torch.arange(n)[:, None]  # the position that looks
+    j = torch.arange(n)  # the position that it looks at
+    return j <= i
 
 
 def padding_mask(ids: Tensor, pad_id: int = 0) -> Tensor:
     """(B, 1, 1, n) mask, True on the tokens of ids (B, n) that are no padding."""
-    return (ids != pad_id)[:, None, None, :]
+    is_token = ids != pad_id  # (B, n)
+
+    # One mask for all heads and all queries of a text.
+    return is_token[:, None, None, :]
+
+
+def split_heads(x: Tensor, n_heads: int) -> Tensor:
+    """(B, n, d_model) -> (B, nh, n, d_k), where d_model = nh d_k."""
+    parts = x.unflatten(-1, (n_heads, -1))  # (B, n, nh, d_k): each vector cut into nh parts
+
+    # The heads beside the batch: one matrix product then does all of them.
+    return parts.transpose(1, 2)
 
 
 class MultiHeadAttention(nn.Module):
-    """Attention in `n_heads` subspaces of d_model / n_heads dimensions each, then a projection.
+    """Attention in `n_heads` subspaces of d_k = d_model / n_heads dimensions, then a projection.
 
-    d_model must be divisible by n_heads (ValueError). The parameters are those of four separate
-    linear layers, whereas torch keeps the first three in one matrix.
+    UserError where n_heads doesn't divide d_model. torch keeps the first three layers as one.
     """
 
     def __init__(self, d_model: int, n_heads: int):
@@ -77,24 +109,15 @@ class MultiHeadAttention(nn.Module):
         self.value = nn.Linear(d_model, d_model)
         self.output = nn.Linear(d_model, d_model)
 
-    def forward(
-        self, x: Tensor, memory: Tensor | None = None, mask: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """x (B, n, d_model) looks at memory (B, m, d_model), or at itself.
-
-        Returns the context (B, n, d_model) and the weights (B, nh, n, m).
-        """
+    def forward(self, x: Tensor, memory: Tensor | None = None, mask: Tensor | None = None):
+        """x (B, n, d_model) looks at memory (B, m, d_model), or itself: (context, weights)."""
         memory = x if memory is None else memory
-        q = self._split_heads(self.query(x))  # (B, nh, n, d_k)
-        k = self._split_heads(self.key(memory))  # (B, nh, m, d_k)
-        v = self._split_heads(self.value(memory))  # (B, nh, m, d_k)
+        q = split_heads(self.query(x), self.n_heads)  # (B, nh, n, d_k)
+        k = split_heads(self.key(memory), self.n_heads)  # (B, nh, m, d_k)
+        v = split_heads(self.value(memory), self.n_heads)  # (B, nh, m, d_k)
         context, weights = attention(q, k, v, mask)  # (B, nh, n, d_k), (B, nh, n, m)
         joined = context.transpose(1, 2).flatten(2)  # (B, n, d_model)
         return self.output(joined), weights
-
-    def _split_heads(self, x: Tensor) -> Tensor:
-        """(B, n, d_model) -> (B, nh, n, d_k)."""
-        return x.unflatten(-1, (self.n_heads, -1)).transpose(1, 2)
 
 
 def sinusoidal_positions(n: int, d_model: int) -> Tensor:
@@ -113,6 +136,15 @@ def attention_flops(n: int, d_k: int) -> int:
     Each product is 2 n n d_k.
     """
     return 2 * 2 * n * n * d_k
+
+
+def layer_flops(n: int, d_model: int) -> int:
+    """The same of an encoder layer, whose inner layer is 4 d_model wide: 24 n d^2 + 4 n^2 d.
+
+    8 n d^2 are the four projections, 16 n d^2 the feed-forward part, and 4 n^2 d attention's two
+    products; softmax, normalisation and biases are left out.
+    """
+    return 24 * n * d_model**2 + 4 * n**2 * d_model
 
 
 def weights_bytes(n: int, n_heads: int, bytes_per_number: int = 4) -> int:
