@@ -278,7 +278,8 @@ def check_number(
 def check_settings(estimator, **rules: dict) -> None:
     """The settings of these names are numbers within their rules, the arguments of `check_number`.
 
-    A whole one is an int: nothing else can be a size or count a loop.
+    A whole one is an int: nothing else can be a size or count a loop. One of numpy becomes
+    Python's, which has no last number: 50 * np.int8(8) overflows.
     """
     for name, rule in rules.items():
         value = getattr(estimator, name)
@@ -287,6 +288,8 @@ def check_settings(estimator, **rules: dict) -> None:
             kind = "a whole number" if rule.get("whole") else "a number"
             raise UserError(f"{name}: {kind} is needed, not {_short(value)}")
         check_number(value, name, **rule)
+        if isinstance(value, np.integer):
+            setattr(estimator, name, int(value))
 
 
 def generator_seed(seed: int) -> int:

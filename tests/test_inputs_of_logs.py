@@ -499,3 +499,18 @@ def test_functions_take_any_whole_number_as_a_seed():
             recommendation.split_per_user(RATINGS, seed=seed)
         with pytest.raises(UserError, match="seed must be a whole number"):
             behaviour.simulate_customers(1, 1, 1, 1, [9.0], seed)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.int64])
+@pytest.mark.parametrize("model", [*MODELS, *NEXT_ITEM], **names)
+def test_a_whole_number_of_numpy_is_a_setting_like_any_other(model, kind):
+    settings = {
+        name: kind(value)
+        for name, value in model.get_params().items()
+        if type(value) is int and value <= np.iinfo(kind).max
+    }
+    log, ask = (EVENTS, "ranks") if model in NEXT_ITEM else (RATINGS, "recommend")
+    arguments = (HISTORIES, [1, 4, 0]) if model in NEXT_ITEM else ()
+    expected = getattr(clone(model).fit(log), ask)(*arguments)
+    found = getattr(clone(model).set_params(**settings).fit(log), ask)(*arguments)
+    assert_same(found, expected)

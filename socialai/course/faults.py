@@ -23,11 +23,10 @@ from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
-import yaml
-
 from socialai import files
 from socialai.course.runs import cells, find_notebook
 from socialai.course.source_cells import source_of
+from socialai.course.yaml_files import read_yaml
 from socialai.errors import UserError
 
 
@@ -68,7 +67,7 @@ def read(lesson: str) -> list[Fault]:
     path = files.NOTEBOOKS / "faults" / f"{lesson}.yaml"
     if not path.is_file():
         raise UserError(f"lesson {lesson} has no list of faults; there are {', '.join(lists())}")
-    return [Fault(**entry) for entry in yaml.safe_load(path.read_text(encoding="utf-8"))]
+    return [Fault(**entry) for entry in read_yaml(path)]
 
 
 def tried(name: str) -> list[Trial]:

@@ -42,7 +42,6 @@ def similar_lengths(
     while next to no padding is computed. The batches come in random order.
     """
     order = rng.permutation(len(lengths))
-    batch_size = int(batch_size)  # one of numpy's few bits would overflow
     pool_size = 50 * batch_size
     batches = []
     for start in range(0, len(order), pool_size):
