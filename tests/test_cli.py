@@ -263,6 +263,8 @@ def test_a_closed_pipe_ends_the_command_without_a_word(monkeypatch, capsys, comm
     monkeypatch.setattr(text_classification, "predict", lambda *_: [{"label": "a"}])
     monkeypatch.setattr(text_classification, "evaluate", lambda *_: scores)
     monkeypatch.setattr(sys, "argv", ["socialai", command, "model", "file"])
+    # Of its own, since rich silences for ever a console whose pipe was closed.
+    monkeypatch.setattr(screen, "console", Console(highlight=False))
     reading, writing = os.pipe()
     os.close(reading)
     with open(writing, "w") as pipe:
@@ -302,3 +304,11 @@ def test_a_log_gets_few_lines(repository, monkeypatch):
     first, second = log.getvalue().splitlines()
     assert first == "  at 01_a cell 0/0; 0:02 elapsed, time left not known yet"
     assert second == "[1/1] 01_a: stopped after 0:02; 0:02 elapsed"
+
+
+def test_a_long_cell_of_a_table_is_shown_whole(capsys, monkeypatch):
+    monkeypatch.setattr(screen, "console", Console(width=30))
+    labels = ["x" * 40 + end for end in "ab"]
+    screen.show(["label"], [[label] for label in labels])
+    shown = "".join(c for c in capsys.readouterr().out if c.isalnum())
+    assert all(label in shown for label in labels)

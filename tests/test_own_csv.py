@@ -312,3 +312,8 @@ def test_a_run_writes_down_which_file_it_read(tmp_path, monkeypatch):
     path = write(tmp_path, "text,label\na,1\n")
     own_csv.read_csv(path)
     assert list(inputs.read(tmp_path / "run")) == [str(path)]
+
+
+def test_the_line_that_excel_puts_before_the_header_is_told(tmp_path):
+    with pytest.raises(UserError, match="delete the line sep=, that Excel put before the header"):
+        own_csv.read_csv(write(tmp_path, "sep=,\ntext,label\na,1\n"))

@@ -4,7 +4,9 @@ import io
 import json
 import multiprocessing
 import os
+import shutil
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -120,19 +122,39 @@ def test_it_says_when_a_baseline_is_as_good():
     assert "does not beat its baseline tfidf" in told and "use tfidf" in told
 
 
-def test_a_damaged_model_is_not_loaded(done, tmp_path):
+@pytest.mark.parametrize("damaged", ["model.safetensors", "config.json", "tokenizer.json"])
+@pytest.mark.parametrize("how", ["changed", "missing"])
+def test_a_model_with_a_damaged_file_is_not_loaded(done, tmp_path, damaged, how):
     folder, _ = done
-    for part in ("metrics.json", "model"):
-        os.symlink(folder / "out" / part, tmp_path / part)
-    os.unlink(tmp_path / "model")
-    (tmp_path / "model").mkdir()
-    for file in (folder / "out" / "model").iterdir():
-        content = bytearray(file.read_bytes())
-        if file.suffix == ".safetensors":
-            content[-1000] ^= 1
-        (tmp_path / "model" / file.name).write_bytes(content)
-    with pytest.raises(UserError, match="damaged"):
+    shutil.copytree(folder / "out", tmp_path / "out")
+    path = tmp_path / "out" / "model" / damaged
+    content = bytearray(path.read_bytes())
+    content[-10] ^= 1
+    path.write_bytes(content) if how == "changed" else path.unlink()
+    with pytest.raises(UserError, match=f"{damaged} is missing or damaged"):
+        text_classification.load(tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'{"columns": ', "metrics.json can't be read"),
+        (b'{"a": "\xff"}', "metrics.json can't be read"),
+        (b"[1]", "not one that socialai finetune wrote"),
+        (b'{"acc": 1}', "not one that socialai finetune wrote"),
+        (b"", "metrics.json can't be read"),
+    ],
+)
+def test_metrics_that_finetune_did_not_write_are_told(tmp_path, content, message):
+    (tmp_path / "metrics.json").write_bytes(content)
+    with pytest.raises(UserError, match=message) as caught:
         text_classification.load(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_of_a_name_that_no_disk_takes_is_told():
+    with pytest.raises(UserError, match=r"metrics.json can't be read|holds no fine-tuned model"):
+        text_classification.load(Path("m" * 300))
 
 
 @pytest.mark.parametrize(
@@ -179,7 +201,7 @@ def test_a_label_is_the_text_in_its_cell_from_training_to_prediction(tmp_path, t
     assert sorted(metrics["validation"]["per_class"]) == sorted(shown)
     for options in ([], ["--json"]):
         said = CliRunner().invoke(app, ["evaluate", str(out), str(train), *options])
-        assert said.exit_code == 0 and all(label in said.stdout for label in shown)
+        assert said.exit_code == 0 and all(label in said.stdout for label in shown), said.output
     said = CliRunner().invoke(app, ["predict", str(out)], input="很好\u2028太差\r\n\n喜欢\r失望")
     lines = [json.loads(line) for line in said.stdout.splitlines()]
     assert len(lines) == 3 and {line["label"] for line in lines} <= set(shown)

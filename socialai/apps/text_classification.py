@@ -4,6 +4,7 @@ What `socialai finetune`, `evaluate` and `predict` do:
 
     from socialai.apps.text_classification import finetune, predict
     from socialai.models.bert import BertTextClassifier
+from socialai.models.encoders import release_encoders
 
     estimator = BertTextClassifier(epochs=3, seed=1)
     metrics = finetune(Path("train.csv"), Path("my_model"), Path("test.csv"), estimator)
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pandas as pd
+from sklearn.base import ClassifierMixin
 from sklearn.model_selection import train_test_split
 
 from socialai import data, evaluation
@@ -26,6 +28,7 @@ from socialai.errors import UserError
 from socialai.files import read_json, sha256, unfinished, write_json
 from socialai.models.baselines import BASELINES, build_baseline
 from socialai.models.bert import BertTextClassifier
+from socialai.models.encoders import release_encoders
 from socialai.validation import generator_seed
 
 MAX_CLASSES = 50
@@ -87,22 +90,28 @@ def _train_and_score(
     tell: Callable[[str], object],
 ) -> dict:
     """Fit the estimator and the baselines; what metrics.json holds of them."""
-    # Train, and let every method answer the same texts.
+    predictions = {}
+
+    def answer(name: str, model: ClassifierMixin) -> None:
+        predictions[name] = {
+            part: model.predict(texts["text"].tolist()) for part, texts in parts.items()
+        }
+
+    # The baselines come first, and go: their encoder isn't held while the other one is trained.
+    for name in baselines:
+        tell(f"baseline {name}")
+        baseline = build_baseline(name, estimator.seed, estimator.encoder, estimator.device)
+        answer(name, baseline.fit(train["text"].tolist(), train["label"]))
+    release_encoders()
+
+    tell("fine-tuning")
     validation = parts["validation"]
     begun = time.perf_counter()
     estimator.fit(
         train["text"], train["label"], validation=(validation["text"], validation["label"])
     )
     seconds = time.perf_counter() - begun
-    models = {"finetuned": estimator}
-    for name in baselines:
-        tell(f"baseline {name}")
-        baseline = build_baseline(name, estimator.seed, estimator.encoder, estimator.device)
-        models[name] = baseline.fit(train["text"].tolist(), train["label"])
-    predictions = {
-        name: {part: model.predict(texts["text"].tolist()) for part, texts in parts.items()}
-        for name, model in models.items()
-    }
+    answer("finetuned", estimator)
 
     scores = {
         name: {
@@ -129,11 +138,11 @@ def _train_and_score(
 
 
 def _write(out: Path, estimator: BertTextClassifier, metrics: dict) -> None:
-    """Model and metrics, both or neither; the metrics get the checksum of the weights."""
+    """Model and metrics, both or neither; the metrics get the checksums of the model's files."""
     try:
         with unfinished(out / "model") as aside:
             estimator.save(aside)
-            metrics["weights_sha256"] = sha256(aside / "model.safetensors")
+            metrics["model_sha256"] = {path.name: sha256(path) for path in aside.iterdir()}
         write_json(out / "metrics.json", metrics)
     except BaseException as error:
         shutil.rmtree(out / "model", ignore_errors=True)
@@ -281,16 +290,24 @@ def summary(metrics: Mapping) -> list[str]:
 
 def load(folder: Path, device: str = "auto") -> tuple[BertTextClassifier, dict]:
     """(classifier, metrics) that `finetune` wrote into `folder`; UserError for any other folder."""
-    metrics = read_json(folder / "metrics.json")
+    try:
+        metrics = read_json(folder / "metrics.json")
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{folder}: metrics.json can't be read: {reason}") from None
     if not metrics:
         raise UserError(
             f"{folder} holds no fine-tuned model (no metrics.json): make one with socialai finetune"
         )
-    weights = folder / "model" / "model.safetensors"
-    if not weights.is_file() or sha256(weights) != metrics["weights_sha256"]:
-        raise UserError(
-            f"{weights} is missing or damaged: its checksum is not the one in metrics.json"
-        )
+    if not isinstance(metrics, dict) or "columns" not in metrics:
+        raise UserError(f"{folder}: metrics.json is not one that socialai finetune wrote")
+    only_weights = {"model.safetensors": metrics.get("weights_sha256")}  # as it was written before
+    for name, checksum in metrics.get("model_sha256", only_weights).items():
+        path = folder / "model" / name
+        if not path.is_file() or sha256(path) != checksum:
+            raise UserError(
+                f"{path} is missing or damaged: its checksum is not the one in metrics.json"
+            )
     return BertTextClassifier.load(folder / "model", device), metrics
 
 

@@ -33,10 +33,10 @@ def say(line: str) -> None:
 
 
 def show(columns: list[str], rows: list[list]) -> None:
-    """Print a table, its cells as they are."""
+    """Print a table, its cells as they are; one too long for its column goes over lines."""
     table = Table()
     for column in columns:
-        table.add_column(as_it_is(column))
+        table.add_column(as_it_is(column), overflow="fold")
     for row in rows:
         table.add_row(*map(as_it_is, row))
     console.print(table)

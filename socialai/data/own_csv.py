@@ -176,6 +176,8 @@ def _place(names: list[str], column: str, path: Path) -> int:
     near = [name for name in names if name.lower() == column.lower()]
     near = near or get_close_matches(column, names, 1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
+    if names[0].startswith("sep="):
+        hint = "; delete the line sep=, that Excel put before the header"
     known = ", ".join(repr(name)[:40] for name in names[:SHOWN_NAMES])
     more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
     raise UserError(f"{path} has no column {column!r}; it has {known}{more}{hint}")

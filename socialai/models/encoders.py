@@ -148,6 +148,11 @@ def _cached_encoder(name_or_path: str, device: torch.device):
     return model.to(device), tokenizer
 
 
+def release_encoders() -> None:
+    """Free the encoders that FrozenEncoder keeps between calls, for whom memory is short."""
+    _cached_encoder.cache_clear()
+
+
 class FrozenEncoder(TransformerMixin, BaseEstimator):
     """Texts to embeddings of an encoder that is not trained, mean-pooled and of length 1.
 
