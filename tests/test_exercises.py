@@ -98,7 +98,7 @@ def test_an_exercise_without_a_part_or_a_title_is_refused(here):
     change(here, '"why"', '"reason"')
     with pytest.raises(UserError, match="exercise 1.1 has no why"):
         exercises.read(here)
-    change(here, "(1 of 3, 5 minutes)", "(easy)")
+    change(here, "(difficulty 1 of 3, 5 minutes)", "(easy)")
     with pytest.raises(UserError, match="no title"):
         exercises.read(here)
 

@@ -2,7 +2,8 @@
 
 `notebooks/solutions/NN_name.ipynb` is the one source: tagged cells in this order for each exercise,
 
-    [exercise]  markdown, "## Exercise 1.2: a mask (2 of 3, 10 minutes)", the task, folded hints
+    [exercise]  markdown, "## Exercise 1.2: a mask (difficulty 2 of 3, 10 minutes)": the task,
+                folded hints
     [solution]  code; `# BEGIN SOLUTION` ... `# END SOLUTION`, or `x = 3  # SOLUTION`
     [wrong]     raw, any number: a typical wrong answer to put in place of the solution. Its first
                 line: `# what is wrong -> words that the check's message must hold`
@@ -29,7 +30,7 @@ from socialai.course.runs import all_notebooks, cells, find_notebook
 from socialai.errors import UserError
 
 PARTS = ("exercise", "solution", "wrong", "check", "why")
-TITLE = re.compile(r"## Exercise (\d+\.\d+): (.+) \((\d) of 3, (\d+) minutes\)")
+TITLE = re.compile(r"## Exercise (\d+\.\d+): (.+) \(difficulty (\d) of 3, (\d+) minutes\)")
 BLOCK = re.compile(r"^( *)# BEGIN SOLUTION\n.*?^ *# END SOLUTION$", re.DOTALL | re.MULTILINE)
 VALUE = re.compile(r"^(.*?=).*  # SOLUTION$", re.MULTILINE)
 BLANK = 'raise NotImplementedError("write this")'
