@@ -22,10 +22,10 @@ from sklearn.base import ClassifierMixin
 from sklearn.model_selection import train_test_split
 
 from socialai import data, evaluation
-from socialai.data.outputs import claimed
+from socialai.data.outputs import check_whole, checksums, claimed
 from socialai.data.own_csv import read_csv, read_texts
 from socialai.errors import UserError
-from socialai.files import read_json, sha256, unfinished, write_json
+from socialai.files import read_json, unfinished, write_json
 from socialai.models.baselines import BASELINES, build_baseline
 from socialai.models.bert import BertTextClassifier
 from socialai.models.encoders import release_encoders
@@ -59,8 +59,7 @@ def finetune(
     the best baseline; and what was read and set.
     Raises UserError for whatever a user can mend; then nothing is left in `out`.
     """
-    if estimator is None:
-        estimator = BertTextClassifier()
+    estimator = BertTextClassifier() if estimator is None else estimator
     frame = read_csv(train_csv, text_column, label_column)
     train, validation, counts = split_for_training(frame, max_train, estimator.seed)
     parts = {"validation": validation}
@@ -142,7 +141,7 @@ def _write(out: Path, estimator: BertTextClassifier, metrics: dict) -> None:
     try:
         with unfinished(out / "model") as aside:
             estimator.save(aside)
-            metrics["model_sha256"] = {path.name: sha256(path) for path in aside.iterdir()}
+            metrics["model_sha256"] = checksums(aside)
         write_json(out / "metrics.json", metrics)
     except BaseException as error:
         shutil.rmtree(out / "model", ignore_errors=True)
@@ -220,8 +219,7 @@ def split_for_training(
 
 def check_known_labels(test: pd.DataFrame, known: set[str]) -> None:
     """Refuse a test set with labels that training never saw: no model could get them right."""
-    unknown = sorted(set(test["label"]) - known)
-    if unknown:
+    if unknown := sorted(set(test["label"]) - known):
         named = ", ".join(map(repr, unknown[:SHOWN]))
         raise UserError(f"labels seen only in the test file: {named}")
 
@@ -302,12 +300,7 @@ def load(folder: Path, device: str = "auto") -> tuple[BertTextClassifier, dict]:
     if not isinstance(metrics, dict) or "columns" not in metrics:
         raise UserError(f"{folder}: metrics.json is not one that socialai finetune wrote")
     only_weights = {"model.safetensors": metrics.get("weights_sha256")}  # as it was written before
-    for name, checksum in metrics.get("model_sha256", only_weights).items():
-        path = folder / "model" / name
-        if not path.is_file() or sha256(path) != checksum:
-            raise UserError(
-                f"{path} is missing or damaged: its checksum is not the one in metrics.json"
-            )
+    check_whole(folder / "model", metrics.get("model_sha256", only_weights))
     return BertTextClassifier.load(folder / "model", device), metrics
 
 

@@ -1,4 +1,4 @@
-"""A folder that the user names for what is made: new or empty, and one process's alone."""
+"""A folder that the user names for what is made: new or empty, one process's alone, whole."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -7,6 +7,7 @@ from pathlib import Path
 import filelock
 
 from socialai.errors import UserError
+from socialai.files import sha256
 
 LOCK = ".lock"  # in the folder as long as somebody writes into it
 
@@ -46,3 +47,18 @@ def _check_empty(folder: Path) -> None:
         raise UserError(
             f"{folder} exists already and is not an empty folder: name another, or remove it"
         )
+
+
+def checksums(folder: Path) -> dict[str, str]:
+    """{name: sha256} of the files in a folder."""
+    return {path.name: sha256(path) for path in sorted(folder.iterdir())}
+
+
+def check_whole(folder: Path, known: dict[str, str]) -> None:
+    """UserError for the first file, by its known checksum, that is missing or another one."""
+    for name, checksum in known.items():
+        path = folder / name
+        if not path.is_file() or sha256(path) != checksum:
+            raise UserError(
+                f"{path} is missing or damaged: its checksum is not the one that was written down"
+            )
