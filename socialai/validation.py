@@ -139,7 +139,11 @@ def encodable(text: str) -> str:
 
     Scraped or cut JSON has such halves; no encoding, and so no tokenizer and no file, takes them.
     """
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "ignore")
+    try:
+        text.encode()  # nearly every text: it has no halves, and is itself
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "ignore")
+    return text
 
 
 def check_text(text: str) -> str:

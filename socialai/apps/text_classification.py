@@ -29,7 +29,7 @@ from socialai.files import read_json, unfinished, write_json
 from socialai.models.baselines import BASELINES, build_baseline
 from socialai.models.bert import BertTextClassifier
 from socialai.models.encoders import release_encoders
-from socialai.validation import generator_seed
+from socialai.validation import as_input_error, generator_seed
 
 MAX_CLASSES = 50
 MAX_VALIDATION = 2000  # texts
@@ -179,14 +179,12 @@ def split_for_training(
 
     # A tenth for validation, each class in its share.
     n_validation = max(len(sizes), min(MAX_VALIDATION, round(0.1 * len(distinct))))
-    try:
+    with as_input_error(
+        f"{len(distinct)} texts are too few to split off {n_validation} for validation"
+    ):
         train, validation = train_test_split(
             distinct, test_size=n_validation, random_state=seed, stratify=distinct["label"]
         )
-    except ValueError as error:
-        raise UserError(
-            f"{len(distinct)} texts are too few to split off {n_validation} for validation: {error}"
-        ) from None
     if max_train is not None and max_train < len(train):
         if max_train < len(sizes):
             raise UserError(
@@ -194,15 +192,11 @@ def split_for_training(
             )
         # What isn't drawn must hold a text of each label too.
         n_train = min(max_train, len(train) - len(sizes))
-        try:
+        drawn = f"{max_train} of {len(train)} texts to train on, each label in its share"
+        with as_input_error(f"can't draw {drawn}"):
             train, _ = train_test_split(
                 train, train_size=n_train, random_state=seed, stratify=train["label"]
             )
-        except ValueError as error:
-            raise UserError(
-                f"can't draw {max_train} of {len(train)} texts to train on, each label in its "
-                f"share: {error}"
-            ) from None
     if missing := sorted(set(sizes.index) - set(train["label"])):
         raise UserError(
             f"among {len(train)} texts to train on there is none of label {missing[0]!r}: "

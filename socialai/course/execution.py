@@ -40,7 +40,7 @@ def execute(run: Run, settings: dict[str, str]) -> None:
         begun = time.time()
         try:
             settings = settings | ONE_THREAD | {"SOCIALAI_RUN_DIR": str(attempt)}
-            with own_kernel() as own, _environment(settings | own):
+            with own_kernel() as own, environment(settings | own):
                 _execute_notebook(run, attempt / "notebook.ipynb")
             if not (attempt / "metrics.json").is_file():
                 raise RuntimeError("the notebook never called socialai.start: nothing was kept")
@@ -89,15 +89,19 @@ def _execute_notebook(run: Run, written: Path) -> None:
 
 
 @contextmanager
-def _environment(settings: dict[str, str]) -> Iterator[None]:
-    """Environment variables for as long as a block takes."""
+def environment(settings: dict[str, str | None]) -> Iterator[None]:
+    """Environment variables for as long as a block takes; None: it isn't set."""
     before = {name: os.environ.get(name) for name in settings}
-    os.environ.update(settings)
+    _set(settings)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+        _set(before)
+
+
+def _set(settings: dict[str, str | None]) -> None:
+    for name, value in settings.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value

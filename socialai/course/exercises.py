@@ -26,6 +26,7 @@ from io import StringIO
 from pathlib import Path
 
 from socialai import files
+from socialai.course.execution import environment
 from socialai.course.runs import all_notebooks, cells, find_notebook
 from socialai.errors import UserError
 
@@ -259,17 +260,12 @@ def _tried(exercise: Exercise, names: dict) -> list[Verdict]:
 def _checked(exercise: Exercise, source: str, names: dict) -> str:
     """What the check says of a source that stands in the place of the solution."""
     before = len(_said)
-    strict = os.environ.pop("SOCIALAI_STRICT", None)
-    try:
-        with redirect_stdout(StringIO()):
-            try:
-                _run(source, names)
-            except Exception:  # the check then misses the name, or finds it as it was
-                pass
-            _run(exercise.source("check"), names)
-    finally:
-        if strict is not None:
-            os.environ["SOCIALAI_STRICT"] = strict
+    with environment({"SOCIALAI_STRICT": None}), redirect_stdout(StringIO()):
+        try:
+            _run(source, names)
+        except Exception:  # the check then misses the name, or finds it as it was
+            pass
+        _run(exercise.source("check"), names)
     said = [text for number, text in _said[before:] if number == exercise.number]
     if len(said) != 1:
         raise UserError(f"the check of exercise {exercise.number} spoke {len(said)} times")

@@ -15,7 +15,6 @@ is what an assert of the lesson stops; a lesson that crashes, or ends, has not c
 import ast
 import builtins
 import importlib
-import os
 import symtable
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -24,10 +23,14 @@ from io import StringIO
 from pathlib import Path
 
 from socialai import files
+from socialai.course.execution import environment
 from socialai.course.runs import cells, find_notebook
 from socialai.course.source_cells import source_of
 from socialai.course.yaml_files import read_yaml
 from socialai.errors import UserError
+
+# What a lesson records and draws with a fault in it goes nowhere.
+NO_RUN = {"SOCIALAI_RUN_DIR": None, "SOCIALAI_RUNS_DIR": None}
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ def _try(notebook: Path, fault: Fault | None, objects: set[str]) -> Trial:
     code = [cell for cell in cells(notebook) if cell["cell_type"] == "code"]
     wanted = dependent(code, {name.rpartition(":")[2] for name in objects})
     names: dict = {"__name__": "lesson"}
-    with _planted(fault), _without_run_folder(), redirect_stdout(StringIO()):
+    with _planted(fault), environment(NO_RUN), redirect_stdout(StringIO()):
         for number, cell in enumerate(code, 1):
             if number - 1 not in wanted:
                 continue
@@ -117,20 +120,6 @@ def _planted(fault: Fault | None) -> Iterator[None]:
         yield
     finally:
         setattr(module, top, sound)
-
-
-@contextmanager
-def _without_run_folder() -> Iterator[None]:
-    """No run folder: what a lesson records and draws with a fault in it goes nowhere."""
-    kept = {
-        name: os.environ.pop(name)
-        for name in ("SOCIALAI_RUN_DIR", "SOCIALAI_RUNS_DIR")
-        if name in os.environ
-    }
-    try:
-        yield
-    finally:
-        os.environ.update(kept)
 
 
 def dependent(code: list[dict], names: set[str]) -> set[int]:
